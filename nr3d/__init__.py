@@ -1,0 +1,1 @@
+"""Single-image 3D reconstruction with a bundled neural mesh renderer."""
