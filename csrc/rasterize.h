@@ -1,0 +1,110 @@
+// Hard rasterization (Kato et al. 2018): which face is seen at each pixel centre, how deep, and where on it.
+#pragma once
+#include <cstdint>
+
+#include "common.h"
+
+namespace nr3d {
+
+template <class T>
+struct RasterizeParams {
+  const T* vertices;     // [M, V, 3] NDC x, y in [-1, 1], y up; z = depth in scene units
+  const int32_t* faces;  // [F, 3] vertex indices, each in [0, V)
+  int32_t* face_index;   // [M, H, W] out: -1 or [0, F), [F, 2F) for backs; row 0 is the top
+  T* depth;              // [M, H, W] out: depth, `far` where nothing is seen; may be null
+  T* weights;            // [M, H, W, 3] out: screen-space barycentric weights, else 0; may be null
+  int64_t num_meshes, num_vertices, num_faces;
+  int height, width;
+  T near, far;     // depths outside the open interval are not drawn
+  bool fill_back;  // draw faces from behind too
+};
+
+// A face ready to be drawn: its corners in drawing order and the coefficients of its weights.
+template <class T>
+struct RasterFace {
+  T x[3], y[3], z[3];    // NDC and depth of the corners
+  T m[3][3];             // weight k at pixel (i, j) is m[k][0] i + m[k][1] j + m[k][2]
+};
+
+// Fill in the corners of `face` (in [0, 2F)). False where it is seen from behind or has no area.
+template <class T>
+NR3D_HD bool load_face(const T* vertices, const int32_t* faces, int64_t num_faces, int64_t face,
+                       RasterFace<T>& f) {
+  const int32_t* corners = faces + 3 * (face < num_faces ? face : face - num_faces);
+  for (int k = 0; k < 3; ++k) {
+    const T* v = vertices + 3 * static_cast<int64_t>(corners[corner_of(face, num_faces, k)]);
+    f.x[k] = v[0];
+    f.y[k] = v[1];
+    f.z[k] = v[2];
+  }
+  return (f.y[2] - f.y[0]) * (f.x[1] - f.x[0]) > (f.y[1] - f.y[0]) * (f.x[2] - f.x[0]);
+}
+
+// The inverse of the matrix with columns (px_k, py_k, 1), px and py in pixels.
+template <class T>
+NR3D_HD void set_weights(RasterFace<T>& f, int height, int width) {
+  T px[3], py[3];
+  for (int k = 0; k < 3; ++k) {
+    px[k] = to_pixel(f.x[k], width);
+    py[k] = to_pixel(f.y[k], height);
+  }
+  const T det = px[2] * (py[0] - py[1]) + px[0] * (py[1] - py[2]) + px[1] * (py[2] - py[0]);
+  for (int k = 0; k < 3; ++k) {
+    const int a = k == 2 ? 0 : k + 1, b = a == 2 ? 0 : a + 1;
+    f.m[k][0] = (py[a] - py[b]) / det;
+    f.m[k][1] = (px[b] - px[a]) / det;
+    f.m[k][2] = (px[a] * py[b] - px[b] * py[a]) / det;
+  }
+}
+
+// Clamp to [0, 1]; NaN becomes 0.
+template <class T>
+NR3D_HD T clamp_weight(T w) {
+  const T positive = w > T(0) ? w : T(0);
+  return positive < T(1) ? positive : T(1);
+}
+
+// Depth from weights: perspective-correct interpolation, 1 / sum of w_k / z_k.
+template <class T>
+NR3D_HD T depth_at(const T w[3], const T z[3]) {
+  return T(1) / (w[0] / z[0] + w[1] / z[1] + w[2] / z[2]);
+}
+
+// The weights of the face at pixel (i, j), counted from the bottom left: clamped, then scaled to sum to 1.
+template <class T>
+NR3D_HD void weights_at(const RasterFace<T>& f, T i, T j, T w[3]) {
+  for (int k = 0; k < 3; ++k) w[k] = clamp_weight(f.m[k][0] * i + f.m[k][1] * j + f.m[k][2]);
+  const T sum = w[0] + w[1] + w[2];
+  for (int k = 0; k < 3; ++k) w[k] /= sum;
+}
+
+// Whether the pixel centre (x, y) in NDC lies in the face; its border belongs to it.
+template <class T>
+NR3D_HD bool covers(const RasterFace<T>& f, T x, T y) {
+  bool inside = true;
+  for (int a = 0; a < 3; ++a) {
+    const int b = a == 2 ? 0 : a + 1;
+    inside &= !((y - f.y[a]) * (f.x[b] - f.x[a]) < (x - f.x[a]) * (f.y[b] - f.y[a]));
+  }
+  return inside;
+}
+
+// The pixels [first, last] of one axis whose centres can lie between NDC a, b and c.
+struct PixelRange {
+  int first, last;
+};
+template <class T>
+NR3D_HD PixelRange pixel_range(T a, T b, T c, int size) {
+  T low = a < b ? a : b, high = a < b ? b : a;
+  low = c < low ? c : low;
+  high = c > high ? c : high;
+  const T slack = T(1) / 64;  // the coordinates are rounded
+  const T first = to_pixel(low, size) - slack, last = to_pixel(high, size) + slack;
+  PixelRange range;
+  range.first = first <= T(0) ? 0 : first >= T(size) ? size : static_cast<int>(first);
+  if (range.first < size && T(range.first) < first) ++range.first;
+  range.last = last < T(0) ? -1 : last >= T(size - 1) ? size - 1 : static_cast<int>(last);
+  return range;
+}
+
+}  // namespace nr3d
