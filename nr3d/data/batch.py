@@ -1,0 +1,51 @@
+"""The batch contract: several views of several objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class MultiViewBatch:
+    """B objects, N views each.
+
+    Attributes:
+        images: RGB on black and coverage. [B, N, 4, H, W], uint8 as read from the file, float32 in
+            [0, 1] after `to_float`
+        eyes: Camera positions in the mesh frame. [B, N, 3], float32
+        voxels: Occupancy in the mesh frame, axes x, y, z; None where not asked for. bool [B, R, R, R]
+        category: Index into the categories of the file. [B], int64
+        object_index: Row of the object in the file. [B], int64
+    """
+
+    images: Tensor
+    eyes: Tensor
+    voxels: Tensor | None
+    category: Tensor
+    object_index: Tensor
+
+    def __len__(self) -> int:
+        return int(self.images.shape[0])
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> MultiViewBatch:
+        """Move every tensor to `device`."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> MultiViewBatch:
+        """Copy every tensor to page-locked memory (called by DataLoader)."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+    def to_float(self) -> MultiViewBatch:
+        """Turn uint8 images into float32 in [0, 1]; float images stay as they are."""
+        if self.images.dtype != torch.uint8:
+            return self
+        images = self.images.to(torch.float32).div_(255.0)
+        return MultiViewBatch(images, self.eyes, self.voxels, self.category, self.object_index)
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> MultiViewBatch:
+        values = (getattr(self, field.name) for field in fields(self))
+        return MultiViewBatch(*(None if value is None else function(value) for value in values))

@@ -1,0 +1,191 @@
+"""What every recipe does: make objects in parallel, put up with broken ones, go on after a kill."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from nr3d.data.format import FLAGS, Header, ObjectRecord
+from nr3d.data.hollow import HOLLOW_FROM, hollow_share
+from nr3d.data.splits import families, split_of
+from nr3d.data.writer import RecordCache, write_dataset
+
+MAX_REPORTED = 20
+
+
+@dataclass(frozen=True)
+class Job:
+    """One object to make.
+
+    Attributes:
+        id: Unique name; also shown when the object cannot be used.
+        category: Index into the categories.
+        settings: What `make_record` of the recipe needs; plain values only.
+    """
+
+    id: str
+    category: int
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What came of a build.
+
+    Attributes:
+        num_objects: Objects in the file.
+        skipped: Reason for each object that could not be used.
+    """
+
+    num_objects: int
+    skipped: dict[str, str]
+
+
+def build_dataset(
+    path: str | Path,
+    *,
+    recipe: Path,
+    jobs: Sequence[Job],
+    header: Header,
+    num_workers: int = 0,
+    group_copies: bool = True,
+) -> BuildReport:
+    """Make all objects with `make_record(job)` of the recipe file and write the dataset.
+
+    A broken object (ValueError or OSError) is skipped and reported by name. Finished objects are
+    kept beside the file until the end, so the same call goes on where a killed one stopped.
+
+    Args:
+        path: The dataset.
+        recipe: Python file that defines `make_record(job) -> ObjectRecord`; `split` and `flags`
+            of what it gives are set here.
+        jobs: The objects; the file keeps their order.
+        header: Attributes of the file; measured facts are added to its card.
+        num_workers: Processes; 0 works in this one.
+        group_copies: Whether near copies of one model must share a split.
+
+    Raises:
+        ValueError: Not one object could be used.
+    """
+    cache = RecordCache(path, settings=f"{header.recipe}; categories {header.categories}")
+    _make_all(cache, recipe=recipe, jobs=jobs, num_workers=num_workers)
+    reasons = {job.id: cache.rejection(job.id) for job in jobs}
+    skipped = {name: reason for name, reason in reasons.items() if reason is not None}
+    ids = [job.id for job in jobs if job.id not in skipped]
+    _report_skipped(skipped)
+    if not ids:
+        cache.remove()
+        raise ValueError(
+            f"dataset {path} must get at least one object, got none: all {len(jobs)} were skipped"
+            + (f"; the first: {next(iter(skipped.items()))}" if skipped else "")
+        )
+    splits, flags, card = _measure(cache, ids, group_copies=group_copies)
+    header = replace(header, card={**header.card, **card, "skipped": str(len(skipped))})
+    records = _finished(cache, ids, splits=splits, flags=flags)
+    num_objects = write_dataset(path, header=header, records=records)
+    cache.remove()
+    return BuildReport(num_objects, skipped)
+
+
+def _make_all(cache: RecordCache, *, recipe: Path, jobs: Sequence[Job], num_workers: int) -> None:
+    todo = [job for job in jobs if not cache.has(job.id)]
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("objects", total=len(jobs), completed=len(jobs) - len(todo))
+        if num_workers == 0:
+            make_record = _make_record_of(recipe)
+            for job in todo:
+                _make_one(make_record, cache, job)
+                progress.advance(task)
+            return
+        context = multiprocessing.get_context("spawn")  # fork would copy torch's thread pools
+        with ProcessPoolExecutor(num_workers, mp_context=context) as pool:
+            futures = [pool.submit(_make_in_worker, recipe, cache, job) for job in todo]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+                    progress.advance(task)
+            except BaseException:
+                _cancel(futures)
+                raise
+
+
+def _cancel(futures: Sequence[Future[None]]) -> None:
+    for future in futures:
+        future.cancel()
+
+
+def _make_in_worker(recipe: Path, cache: RecordCache, job: Job) -> None:
+    torch.set_num_threads(1)
+    _make_one(_make_record_of(recipe), cache, job)
+
+
+def _make_record_of(recipe: Path) -> Callable[[Job], ObjectRecord]:
+    from nr3d.data.recipes import load_recipe_file
+
+    make_record: Callable[[Job], ObjectRecord] = load_recipe_file(recipe).make_record
+    return make_record
+
+
+def _make_one(
+    make_record: Callable[[Job], ObjectRecord], cache: RecordCache, job: Job
+) -> None:
+    try:
+        cache.save(make_record(job))
+    except (ValueError, OSError) as error:
+        cache.reject(job.id, f"{error}")
+
+
+def _report_skipped(skipped: dict[str, str]) -> None:
+    console = Console(stderr=True)
+    for name, reason in list(skipped.items())[:MAX_REPORTED]:
+        console.print(f"skipped {name}: {reason}", markup=False, highlight=False)
+    if len(skipped) > MAX_REPORTED:
+        console.print(f"skipped {len(skipped) - MAX_REPORTED} more")
+
+
+def _measure(
+    cache: RecordCache, ids: Sequence[str], *, group_copies: bool
+) -> tuple[list[int], list[int], dict[str, str]]:
+    """Give split and flags of each object, and the facts for the dataset's card."""
+    voxels = torch.from_numpy(np.stack([record.voxels for record in _load(cache, ids)]))
+    shares = hollow_share(voxels)
+    hollow = shares >= HOLLOW_FROM
+    kin = families(ids, voxels) if group_copies else list(ids)
+    card = {
+        "hollow": f"{int(hollow.sum())} of {len(ids)} objects "
+        f"(hidden empty space at least {HOLLOW_FROM:.0%} of hidden and occupied)",
+        "mean hollow share": f"{shares.mean().item():.3f}",
+        "mean occupancy": f"{voxels.float().mean().item():.3f}",
+        "families": f"{len(set(kin))} (near copies share a split)" if group_copies else "not sought",
+    }
+    flags = [FLAGS["hollow"] if is_hollow else 0 for is_hollow in hollow.tolist()]
+    return [split_of(name) for name in kin], flags, card
+
+
+def _load(cache: RecordCache, ids: Sequence[str]) -> Iterator[ObjectRecord]:
+    for id in ids:
+        record = cache.load(id)
+        assert record is not None, id
+        yield record
+
+
+def _finished(
+    cache: RecordCache, ids: Sequence[str], *, splits: Sequence[int], flags: Sequence[int]
+) -> Iterator[ObjectRecord]:
+    for record, split, flag in zip(_load(cache, ids), splits, flags, strict=True):
+        yield replace(record, split=split, flags=flag)

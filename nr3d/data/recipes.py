@@ -1,0 +1,109 @@
+"""Find and run dataset recipes: Python files that turn a source into a dataset.
+
+A recipe defines `add_arguments(parser)`, `build(arguments)`, `verify(path)`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+import nr3d
+from nr3d.checks import check_choice
+
+PACKAGE = Path(nr3d.__file__).parent
+
+
+def recipe_folders() -> list[Path]:
+    """Give the folders that hold recipes, the first wins: ./datasets, a checkout, the package."""
+    folders = [Path("datasets"), PACKAGE / "_share" / "datasets"]
+    if (PACKAGE.parent / "pyproject.toml").is_file():
+        folders.insert(1, PACKAGE.parent / "datasets")
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def recipe_names() -> list[str]:
+    """List the recipes that `find_recipe` knows."""
+    found = {file.stem for folder in recipe_folders() for file in folder.glob("[a-z]*.py")}
+    return sorted(found)
+
+
+def find_recipe(name: str) -> Path:
+    """Give the file of a recipe.
+
+    Raises:
+        ValueError: There is no such recipe; the message lists what there is.
+    """
+    check_choice("find_recipe", "name", name, recipe_names())
+    for folder in recipe_folders():
+        file = folder / f"{name}.py"
+        if file.is_file():
+            return file.resolve()
+    raise AssertionError(name)
+
+
+def load_recipe(name: str) -> ModuleType:
+    """Import a recipe by name."""
+    return load_recipe_file(find_recipe(name))
+
+
+def load_recipe_file(file: Path) -> ModuleType:
+    """Import a recipe by file, once."""
+    module_name = f"nr3d_recipe_{file.stem}"
+    loaded = sys.modules.get(module_name)
+    if loaded is not None and Path(str(loaded.__file__)) == file:
+        return loaded
+    spec = importlib.util.spec_from_file_location(module_name, file)
+    assert spec is not None and spec.loader is not None, file
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def build(name: str, argv: Sequence[str]) -> Path:
+    """Run a recipe with command-line arguments (`--help` lists them).
+
+    Returns:
+        The dataset.
+
+    Raises:
+        ValueError: Unknown recipe, or a source that cannot be used.
+        FileNotFoundError: The source does not exist.
+    """
+    return run(load_recipe(name), argv, prog=f"nr3d dataset build {name}")
+
+
+def run(module: ModuleType, argv: Sequence[str], *, prog: str | None = None) -> Path:
+    """Run an imported recipe with command-line arguments."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    add_common_arguments(parser)
+    arguments = parser.parse_args(argv)
+    if arguments.verify:
+        module.verify(arguments.output)
+    else:
+        module.build(arguments)
+    return Path(arguments.output)
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every recipe understands: output, workers, limit, verify."""
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the HDF5 file to write")
+    parser.add_argument(
+        "--workers", type=int, default=2, help="processes; 0 works in this one (default 2)"
+    )
+    parser.add_argument(
+        "--limit", type=int, default=None, metavar="N", help="only the first N objects"
+    )
+    parser.add_argument(
+        "--verify", action="store_true", help="check every image of an existing file instead"
+    )

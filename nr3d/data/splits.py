@@ -1,0 +1,52 @@
+"""Splits that stay: an object's split depends on its name, and copies share one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nr3d.data.format import SPLITS
+
+FRACTIONS = (0.7, 0.1, 0.2)
+"""Shares of train, val and test."""
+
+
+def split_of(name: str) -> int:
+    """Give the index into `SPLITS` of a name: the same on every machine, for ever."""
+    digest = hashlib.sha256(name.encode("utf-8")).digest()
+    position = int.from_bytes(digest[:8], "big") / 2**64
+    train, val, _ = FRACTIONS
+    if position < train:
+        return SPLITS.index("train")
+    return SPLITS.index("val") if position < train + val else SPLITS.index("test")
+
+
+def families(names: Sequence[str], voxels: Tensor, *, same_from: float = 0.95) -> list[str]:
+    """Name the family of each object: the first name among its near copies.
+
+    Recoloured and re-exported copies of one model are the same grid, so two objects are kin if
+    their voxel IoU is at least `same_from`; kinship is passed on.
+
+    Args:
+        names: Unique names. O of them
+        voxels: Occupancy. bool [O, R, R, R]
+        same_from: IoU in (0, 1] from which two objects count as one.
+
+    Returns:
+        One name per object, the smallest in its family.
+    """
+    grids = voxels.flatten(1).to(torch.float32)
+    sizes = grids.sum(dim=1)
+    family = list(names)
+    for row in range(len(names)):
+        overlap = grids[:row] @ grids[row]
+        union = sizes[:row] + sizes[row] - overlap
+        kin = (overlap >= same_from * union.clamp_min(1.0)).nonzero().flatten().tolist()
+        merged = {family[index] for index in kin} | {family[row]}
+        if len(merged) > 1:
+            first = min(merged)
+            family = [first if name in merged else name for name in family]
+    return family

@@ -1,0 +1,64 @@
+"""Read a whole dataset and check what a glance at its layout cannot show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nr3d.data.format import SPLITS, Index, read_index
+from nr3d.data.multiview import MultiViewDataset
+
+MAX_REPORTED = 5
+
+
+def verify_dataset(path: str | Path) -> Index:
+    """Read every image and every grid of a dataset.
+
+    Checks that everything can be read, ids are unique, each object is seen in some view, the
+    background is black, no camera sits in the origin, and no grid is empty.
+
+    Returns:
+        The index of the file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: Something is wrong; the message names the first objects concerned.
+    """
+    index = read_index(path)
+    problems = _duplicates(index)
+    for split in SPLITS:
+        if len(index.objects_of(split)) == 0:
+            continue
+        dataset = MultiViewDataset(path, split=split, index=index)
+        for row in dataset.objects:
+            problems += [f"{index.ids[row]}: {text}" for text in _problems(dataset, row)]
+    if problems:
+        shown = "; ".join(problems[:MAX_REPORTED])
+        raise ValueError(
+            f"dataset file {path} must be sound, got {len(problems)} problems: {shown}; "
+            "build it again"
+        )
+    return index
+
+
+def _duplicates(index: Index) -> list[str]:
+    names, counts = np.unique(np.array(index.ids), return_counts=True)
+    return [f"{name}: the id occurs more than once" for name in names[counts > 1]]
+
+
+def _problems(dataset: MultiViewDataset, row: np.int64) -> list[str]:
+    batch = dataset.whole(np.array([row]))
+    images = batch.images[0]
+    mask = images[:, 3:]
+    problems = []
+    if not bool(mask.any()):
+        problems.append("no view shows it")
+    if bool((images[:, :3].amax(dim=1, keepdim=True) > mask).any()):
+        problems.append("the background is not black")
+    if not bool((torch.linalg.vector_norm(batch.eyes[0], dim=-1) > 0).all()):
+        problems.append("a camera sits in the origin")
+    if batch.voxels is not None and not bool(batch.voxels.any()):
+        problems.append("the voxel grid is empty")
+    return problems

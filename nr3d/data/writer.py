@@ -1,0 +1,170 @@
+"""Write datasets: one object after the other, and the finished file in one step.
+
+`RecordCache` keeps finished objects beside the file while a recipe runs, so that a killed recipe
+goes on where it stopped; `write_dataset` puts them together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from nr3d.data.format import FLAGS, FORMAT, TEXT, VERSION, Header, ObjectRecord
+
+
+def write_dataset(path: str | Path, *, header: Header, records: Iterable[ObjectRecord]) -> int:
+    """Write objects into a work file `PATH.part`, then rename it to `path`.
+
+    A reader never sees half a dataset; a file that exists stays whole until the end. Only one
+    object is in memory at a time.
+
+    Returns:
+        Number of objects.
+
+    Raises:
+        ValueError: There are no objects, or they differ in number of views or sizes.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    num_objects = 0
+    try:
+        with h5py.File(part, "w") as file:
+            for record in records:
+                if num_objects == 0:
+                    _create(file, record)
+                _append(file, record, row=num_objects)
+                num_objects += 1
+            _write_attributes(file, header)
+        if num_objects == 0:
+            raise ValueError(
+                "write_dataset: records must hold at least one object, got none; "
+                "see the messages about skipped objects"
+            )
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return num_objects
+
+
+def _create(file: h5py.File, record: ObjectRecord) -> None:
+    """Create growable datasets with the sizes of the first object; a chunk is one image."""
+    num_views, channels, height, width = record.images.shape
+    image = (channels, height, width)
+
+    def create(name: str, shape: tuple[int, ...], dtype: Any, **options: Any) -> None:
+        file.create_dataset(name, (0, *shape), dtype=dtype, maxshape=(None, *shape), **options)
+
+    create("images", (num_views, *image), np.uint8, chunks=(1, 1, *image), compression="lzf")
+    create("eyes", (num_views, 3), np.float32)
+    if record.voxels is not None:
+        grid = record.voxels.shape
+        create("voxels", grid, np.bool_, chunks=(1, *grid), compression="lzf")
+    create("category", (), np.int32)
+    create("split", (), np.int8)
+    create("flags", (), np.uint8)
+    for name in ("id", "creator", "licence"):
+        create(name, (), TEXT)
+
+
+def _append(file: h5py.File, record: ObjectRecord, *, row: int) -> None:
+    values = _arrays(record)
+    if record.voxels is None:
+        del values["voxels"]
+    for name, value in values.items():
+        dataset = file.get(name)
+        if dataset is None or np.shape(value) != dataset.shape[1:]:
+            wanted = "none" if dataset is None else str(list(dataset.shape[1:]))
+            raise ValueError(
+                f"write_dataset: {name} of {record.id!r} must have the shape {wanted} "
+                f"of the first object, got {list(np.shape(value))}"
+            )
+        dataset.resize(row + 1, axis=0)
+        dataset[row] = value
+
+
+def _arrays(record: ObjectRecord) -> dict[str, Any]:
+    return {entry.name: getattr(record, entry.name) for entry in fields(record)}
+
+
+def _write_attributes(file: h5py.File, header: Header) -> None:
+    file.attrs["format"] = FORMAT
+    file.attrs["version"] = VERSION
+    file.attrs["categories"] = list(header.categories)
+    file.attrs["viewing_angle"] = header.viewing_angle
+    file.attrs["source"] = header.source
+    file.attrs["licence"] = header.licence
+    file.attrs["recipe"] = header.recipe
+    file.attrs["card"] = json.dumps(header.card)
+    file.attrs["flag_names"] = json.dumps(FLAGS)
+
+
+class RecordCache:
+    """A folder `FILE.objects` of finished objects, safe against being killed at any moment.
+
+    Args:
+        path: The dataset that is being built.
+        settings: What shapes the objects; a folder made with other settings is started again.
+    """
+
+    def __init__(self, path: str | Path, *, settings: str) -> None:
+        path = Path(path)
+        self.folder = path.with_name(path.name + ".objects")
+        marker = self.folder / "settings.txt"
+        if self.folder.exists() and not (marker.is_file() and marker.read_text() == settings):
+            shutil.rmtree(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        marker.write_text(settings)
+
+    def save(self, record: ObjectRecord) -> None:
+        """Keep one object."""
+        if record.voxels is None:
+            raise ValueError(f"RecordCache: voxels of {record.id!r} must be an array, got None")
+        target = self._file(record.id)
+        work = target.with_suffix(f".{os.getpid()}.part")
+        with work.open("wb") as stream:
+            np.savez_compressed(stream, **_arrays(record))
+        os.replace(work, target)
+
+    def load(self, id: str) -> ObjectRecord | None:
+        """Give a kept object, or None if it was never finished."""
+        target = self._file(id)
+        if not target.is_file():
+            return None
+        with np.load(target, allow_pickle=False) as arrays:
+            values = {name: arrays[name] for name in arrays.files}
+        scalars = {name: array.item() for name, array in values.items() if array.ndim == 0}
+        return ObjectRecord(**{**values, **scalars})
+
+    def reject(self, id: str, reason: str) -> None:
+        """Remember that an object cannot be used."""
+        target = self._file(id).with_suffix(".json")
+        work = target.with_suffix(f".{os.getpid()}.part")
+        work.write_text(json.dumps({"id": id, "reason": reason}))
+        os.replace(work, target)
+
+    def rejection(self, id: str) -> str | None:
+        """Give the reason why an object was rejected, or None."""
+        target = self._file(id).with_suffix(".json")
+        return str(json.loads(target.read_text())["reason"]) if target.is_file() else None
+
+    def has(self, id: str) -> bool:
+        """Tell whether an object was finished or rejected."""
+        target = self._file(id)
+        return target.is_file() or target.with_suffix(".json").is_file()
+
+    def remove(self) -> None:
+        """Delete the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _file(self, id: str) -> Path:
+        return self.folder / f"{hashlib.sha256(id.encode()).hexdigest()[:24]}.npz"
