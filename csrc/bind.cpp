@@ -1,8 +1,59 @@
+// The Python module nr3d._C. Tensors cross as addresses: nr3d/ops.py has checked dtype, shape, device and
+// contiguity, and allocated every output.
 #include <nanobind/nanobind.h>
+
+#include <cstdint>
+
+#include "checks.h"
+#include "kato_gradient.h"
+#include "ops.h"
+#include "rasterize.h"
 #if defined(NR3D_WITH_CUDA)
 #include "device.h"
 #endif
 namespace nb = nanobind;
+
+template <class T>
+static T* pointer(uintptr_t address) {
+  return reinterpret_cast<T*>(address);
+}
+
+template <class T>
+static int64_t find_non_finite(uintptr_t values, int64_t count) {
+  nb::gil_scoped_release released;
+  return nr3d::find_non_finite(pointer<const T>(values), count);
+}
+
+template <class T>
+static int64_t find_out_of_range(uintptr_t values, int64_t count, int64_t low, int64_t high) {
+  nb::gil_scoped_release released;
+  return nr3d::find_out_of_range(pointer<const T>(values), count, low, high);
+}
+
+template <class T>
+static void rasterize(uintptr_t vertices, uintptr_t faces, uintptr_t face_index, uintptr_t depth,
+                      uintptr_t weights, int64_t num_meshes, int64_t num_vertices, int64_t num_faces,
+                      int height, int width, double near, double far, bool fill_back, int threads) {
+  nb::gil_scoped_release released;
+  nr3d::rasterize_cpu<T>(
+      {pointer<const T>(vertices), pointer<const int32_t>(faces), pointer<int32_t>(face_index),
+       pointer<T>(depth), pointer<T>(weights), num_meshes, num_vertices, num_faces, height, width,
+       static_cast<T>(near), static_cast<T>(far), fill_back},
+      threads);
+}
+
+template <class T>
+static void kato_gradient(uintptr_t vertices, uintptr_t faces, uintptr_t face_index, uintptr_t image,
+                          uintptr_t grad_image, uintptr_t grad_vertices, int64_t num_meshes,
+                          int64_t num_vertices, int64_t num_faces, int num_channels, int height,
+                          int width, double eps, int threads) {
+  nb::gil_scoped_release released;
+  nr3d::kato_gradient_cpu<T>(
+      {pointer<const T>(vertices), pointer<const int32_t>(faces), pointer<const int32_t>(face_index),
+       pointer<const T>(image), pointer<const T>(grad_image), pointer<T>(grad_vertices), num_meshes,
+       num_vertices, num_faces, num_channels, height, width, static_cast<T>(eps)},
+      threads);
+}
 
 // Device query (nr3d doctor): None where CUDA is not compiled in.
 static nb::object cuda_status() {
@@ -24,5 +75,13 @@ static nb::object cuda_status() {
 #endif
 }
 NB_MODULE(_C, m) {
+  m.def("find_non_finite_float32", &find_non_finite<float>);
+  m.def("find_non_finite_float64", &find_non_finite<double>);
+  m.def("find_out_of_range_int32", &find_out_of_range<int32_t>);
+  m.def("find_out_of_range_int64", &find_out_of_range<int64_t>);
+  m.def("rasterize_float32", &rasterize<float>);
+  m.def("rasterize_float64", &rasterize<double>);
+  m.def("kato_gradient_float32", &kato_gradient<float>);
+  m.def("kato_gradient_float64", &kato_gradient<double>);
   m.def("cuda_status", &cuda_status);
 }

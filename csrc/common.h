@@ -4,6 +4,8 @@
 
 #if defined(__CUDACC__)
 #define NR3D_HD __host__ __device__ __forceinline__
+#elif defined(__GNUC__)
+#define NR3D_HD inline __attribute__((always_inline))  // a vector clone needs its callees inside it
 #else
 #define NR3D_HD inline
 #endif
@@ -13,7 +15,7 @@
 // the resolver that picks.
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__CUDACC__)
-#define NR3D_VECTOR_CLONES __attribute__((target_clones("avx512f,prefer-vector-width=512", "avx2", "default")))
+#define NR3D_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define NR3D_VECTOR_CLONES
 #endif

@@ -1,0 +1,16 @@
+// The native ops as bind.cpp sees them.
+#pragma once
+
+namespace nr3d {
+
+template <class T>
+struct RasterizeParams;
+template <class T>
+struct KatoGradientParams;
+
+template <class T>
+void rasterize_cpu(const RasterizeParams<T>& params, int threads);
+template <class T>
+void kato_gradient_cpu(const KatoGradientParams<T>& params, int threads);
+
+}  // namespace nr3d

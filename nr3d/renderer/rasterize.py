@@ -1,0 +1,92 @@
+"""Hard, exact rasterization: which face is seen at each pixel, how deep, and where on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nr3d import ops as ops
+from nr3d.checks import at_least_float32
+
+
+@dataclass(frozen=True)
+class Fragments:
+    """What is seen at every pixel. Row 0 is the top of the image. No gradient flows through it.
+
+    Attributes:
+        face_index: The nearest face: -1 where there is none, f in [0, F) for face f seen from its
+            front, F + f for face f seen from its back. [M, H, W], int32
+        depth: Its depth in scene units, `far` where there is none. [M, H, W]
+        weights: Screen-space barycentric weights of its corners, 0 where there is none; for F + f
+            the corners count in reverse order. [M, H, W, 3]
+    """
+
+    face_index: Tensor
+    depth: Tensor
+    weights: Tensor
+
+
+def rasterize(
+    vertices: Tensor,
+    faces: Tensor,
+    *,
+    image_size: int | tuple[int, int],
+    near: float = 0.1,
+    far: float = 100.0,
+    fill_back: bool = True,
+) -> Fragments:
+    """Find the nearest face at every pixel centre.
+
+    A face covers the pixel centres inside it and on its border. Front faces are counter-clockwise
+    on the screen; faces without area are not drawn. Of faces at equal depth the lowest index wins.
+    The results are the same bits for any number of threads.
+
+    Args:
+        vertices: x, y in NDC ([-1, 1], y up) and depth in scene units; computed in float32 or
+            float64, half precision is cast to float32. [M, V, 3]
+        faces: Vertex indices, int32 or int64. [F, 3]
+        image_size: Side of the image, or (H, W), in pixels.
+        near: Depths up to this are not drawn.
+        far: Depths from this on are not drawn.
+        fill_back: Draw the backs of faces too.
+
+    Returns:
+        Fragments on the device of `vertices`, without gradient.
+
+    Raises:
+        TypeError: A wrong dtype.
+        ValueError: A wrong shape or device, NaN or infinite vertices, an index that points at no
+            vertex, an image without pixels, or near >= far.
+
+    Source: Kato et al. 2018, section 3, and the authors' renderer.
+    """
+    height, width = size_of(image_size)
+    return Fragments(
+        *torch.ops.nr3d.rasterize(
+            at_least_float32(vertices.detach()), faces, height, width, near, far, fill_back
+        )
+    )
+
+
+def rasterize_face_index(
+    vertices: Tensor,
+    faces: Tensor,
+    *,
+    image_size: int | tuple[int, int],
+    near: float = 0.1,
+    far: float = 100.0,
+    fill_back: bool = True,
+) -> Tensor:
+    """Give only the face index of `rasterize`, which is all a silhouette needs. [M, H, W], int32"""
+    height, width = size_of(image_size)
+    face_index: Tensor = torch.ops.nr3d.face_index(
+        at_least_float32(vertices.detach()), faces, height, width, near, far, fill_back
+    )
+    return face_index
+
+
+def size_of(image_size: int | tuple[int, int]) -> tuple[int, int]:
+    """Give (H, W) for a side or for (H, W)."""
+    return (image_size, image_size) if isinstance(image_size, int) else image_size
