@@ -1,0 +1,197 @@
+"""The command line: nr3d train | evaluate | reconstruct | dataset | doctor.
+
+Exit codes: 0 done; 1 a defect, with its traceback; 2 wrong input, one line that says what; 130
+stopped by a signal, the state saved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from nr3d.config import GROUPS, ConfigError, list_choices
+
+WRONG_INPUT = 2
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        argv: Arguments without the program's name; None for those of the process.
+
+    Returns:
+        The exit code.
+    """
+    arguments = make_parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.run
+    if arguments.traceback:
+        return command(arguments)
+    try:
+        return command(arguments)
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        message = " ".join(str(error).split())
+        print(f"error: {message}", file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Build the parser of all commands."""
+    parser = argparse.ArgumentParser(prog="nr3d", description="3D meshes from single images.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_reconstruct(commands)
+    _add_dataset(commands)
+    doctor = _add(commands, "doctor", _doctor, "print versions, devices and native operations")
+    doctor.set_defaults(traceback=False)
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    text: str,
+    epilog: str | None = None,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--traceback", action="store_true", help="show where an error comes from")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "train", _train, "train an experiment", _describe_choices())
+    parser.add_argument(
+        "arguments",
+        nargs="*",
+        metavar="EXPERIMENT | key=value",
+        help="a file in configs/experiment (default: default) and overrides",
+    )
+    parser.add_argument("--print", action="store_true", help="show the configuration and stop")
+
+
+def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "evaluate", _evaluate, "score a checkpoint by voxel IoU")
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint, or the folder of a run")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="dataset.path=FILE, ...")
+    parser.add_argument("--split", default="test", help="train, val or test (default: test)")
+
+
+def _add_reconstruct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "reconstruct", _reconstruct, "turn images into meshes")
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for OBJ and PNG")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="a checkpoint or a run (default: the newest run's best)"
+    )
+
+
+def _add_dataset(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "dataset", _dataset_help, "build and look at datasets")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    build = actions.add_parser("build", help="run a recipe", add_help=False)
+    build.add_argument("recipe")
+    build.add_argument("rest", nargs=argparse.REMAINDER)
+    build.set_defaults(run=_dataset_build)
+    inspect = actions.add_parser("inspect", help="print what a file holds, write a contact sheet")
+    inspect.add_argument("file", type=Path)
+    inspect.add_argument("-o", "--output", type=Path, help="the contact sheet's PNG")
+    inspect.set_defaults(run=_dataset_inspect)
+    verify = actions.add_parser("verify", help="check every image of a file")
+    verify.add_argument("file", type=Path)
+    verify.set_defaults(run=_dataset_verify)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from nr3d.commands import print_config, train
+
+    named = [text for text in arguments.arguments if "=" not in text]
+    overrides = [text for text in arguments.arguments if "=" in text]
+    if len(named) > 1:
+        raise ConfigError(f"experiment: must be one, got {', '.join(named)}")
+    experiment = named[0] if named else None
+    if arguments.print:
+        print_config(experiment, overrides)
+        return 0
+    command = [*sys.argv[:1], "train", *arguments.arguments]
+    return 0 if train(experiment, overrides, command=command) else INTERRUPTED
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from nr3d.commands import evaluate
+
+    evaluate(arguments.checkpoint, arguments.overrides, split=arguments.split)
+    return 0
+
+
+def _reconstruct(arguments: argparse.Namespace) -> int:
+    from nr3d.commands import reconstruct
+
+    reconstruct(arguments.images, arguments.output, checkpoint=arguments.checkpoint)
+    return 0
+
+
+def _dataset_build(arguments: argparse.Namespace) -> int:
+    from nr3d.data import recipes
+
+    if arguments.recipe in ("-h", "--help"):
+        print(f"usage: nr3d dataset build RECIPE ...\n\nrecipes: {', '.join(recipes.recipe_names())}")
+        return 0
+    recipes.build(arguments.recipe, arguments.rest)
+    return 0
+
+
+def _dataset_inspect(arguments: argparse.Namespace) -> int:
+    from nr3d.data.inspect import inspect
+
+    inspect(arguments.file, output=arguments.output)
+    return 0
+
+
+def _dataset_verify(arguments: argparse.Namespace) -> int:
+    from nr3d.data.verify import verify
+
+    verify(arguments.file)
+    return 0
+
+
+def _dataset_help(arguments: argparse.Namespace) -> int:
+    raise AssertionError("argparse demands an action")
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from nr3d.doctor import main as doctor
+
+    return doctor()
+
+
+def _describe_choices() -> str:
+    """List the experiments and the groups' files for --help."""
+    try:
+        choices = list_choices()
+    except ConfigError as error:
+        return str(error)
+    lines = [f"experiments: {', '.join(choices['experiment'])}", ""]
+    lines += [f"  {group}={{{','.join(choices[group])}}}" for group in GROUPS]
+    lines += [
+        "",
+        "keys: seed, name, logger=csv|wandb, resume=last|auto|PATH, init_from=PATH and",
+        "section.key of renderer, model, dataset, loss, optimizer, trainer; --print shows them all.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,200 @@
+"""What the commands do: configuration -> objects -> work -> files."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pytorch_lightning.loggers import Logger
+from rich.console import Console
+
+from nr3d.build import (
+    build_data,
+    build_model,
+    build_module,
+    build_renderer,
+    build_trainer_settings,
+    check_config,
+    choose_device,
+    load_trained,
+)
+from nr3d.config import Config, ConfigError, compose, override, to_yaml
+from nr3d.data import recipes
+from nr3d.training.checkpoints import find_checkpoint, load_model_weights, read_checkpoint
+from nr3d.training.evaluation import Report, print_report, write_report
+from nr3d.training.evaluation import evaluate as evaluate_model
+from nr3d.training.metrics_log import MetricsLog
+from nr3d.training.module import ReconstructionModule
+from nr3d.training.reconstruction import reconstruct_photo
+from nr3d.training.run_folder import (
+    RunFolder,
+    create_run_folder,
+    find_newest_checkpoint,
+    find_resumed_run,
+)
+from nr3d.training.trainer import fit
+
+BUILT_ON_FIRST_USE = "synthetic"
+log = logging.getLogger("nr3d")
+
+
+def print_config(experiment: str | None, overrides: Sequence[str]) -> None:
+    """Print the complete configuration as YAML."""
+    print(to_yaml(check_config(compose(experiment or "default", overrides))), end="")
+
+
+def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence[str]) -> bool:
+    """Train, or go on with a run, and evaluate its best checkpoint on the test split.
+
+    Args:
+        experiment: Name of an experiment; None for the default, or for that of a resumed run.
+        overrides: `key=value` texts.
+        command: The command line, for the run's folder.
+
+    Returns:
+        False if a signal stopped training early.
+    """
+    config = check_config(compose(experiment or "default", overrides))
+    resumed = find_resumed_run(config["resume"], config["name"]) if config["resume"] else None
+    start_step = 0
+    if resumed is not None:
+        config, start_step = _resume_config(resumed, experiment, overrides)
+    _build_embedded_dataset(config)
+    data = build_data(config)
+    module = build_module(config, categories=data.categories)
+    if resumed is None and config["init_from"]:
+        path = find_checkpoint(Path(config["init_from"]))
+        load_model_weights(module.model, read_checkpoint(path), path)
+    run = resumed or create_run_folder(config["name"])
+    run.record_start(to_yaml(config), command)
+    with _log_to(run):
+        log.info("%s: %s from step %d", run.path, config["experiment"], start_step)
+        started = time.perf_counter()
+        finished = fit(
+            module,
+            data,
+            settings=build_trainer_settings(config),
+            run=run,
+            start_step=start_step,
+            loggers=_make_loggers(config, run, start_step),
+        )
+        seconds = time.perf_counter() - started
+        if not finished:
+            log.info("stopped after %.0f s; go on with resume=%s", seconds, run.path)
+            return False
+        log.info("trained for %.0f s", seconds)
+        _report_run(run, module, config)
+    return True
+
+
+def evaluate(path: Path, overrides: Sequence[str] = (), *, split: str = "test") -> Report:
+    """Evaluate a checkpoint, or the best one of a run, with nothing but the checkpoint.
+
+    Writes report.{json,csv,md} (report-SPLIT for another split than test) into the run's folder, or
+    beside a checkpoint that is in none, and prints the table.
+    """
+    checkpoint = find_checkpoint(path)
+    config, module, step = load_trained(checkpoint, overrides)
+    _build_embedded_dataset(config)
+    device = choose_device(config)
+    console = Console()
+    report = evaluate_model(
+        module.to(device),
+        build_data(config),
+        split=split,
+        checkpoint=str(checkpoint),
+        step=step,
+        device=device,
+        show_progress=console.is_terminal,
+    )
+    in_run = checkpoint.parent.name == "checkpoints"
+    folder = checkpoint.parent.parent if in_run else checkpoint.parent
+    name = "report" if split == "test" else f"report-{split}"
+    paths = write_report(report, folder, name=name)
+    print_report(report, console)
+    console.print(f"written: {paths[0].with_suffix('')}.{{json,csv,md}}", highlight=False)
+    return report
+
+
+def reconstruct(images: Sequence[Path], output: Path, *, checkpoint: Path | None = None) -> None:
+    """Write a mesh (OBJ) and a preview sheet (PNG) for each image."""
+    chosen = checkpoint or find_newest_checkpoint()
+    if chosen is None:
+        raise FileNotFoundError("reconstruct: no run in runs/; train first or give --checkpoint")
+    chosen = find_checkpoint(chosen)
+    config, module, _ = load_trained(chosen)
+    module.to(choose_device(config))
+    print(f"checkpoint: {chosen}")
+    for image in images:
+        paths = reconstruct_photo(module, image, output, config=config["renderer"])
+        print(f"{image} -> {', '.join(str(path) for path in paths)}")
+
+
+def _resume_config(
+    run: RunFolder, experiment: str | None, overrides: Sequence[str]
+) -> tuple[Config, int]:
+    """Give a run's own configuration with the overrides applied, and its step."""
+    checkpoint = read_checkpoint(run.last)
+    stored = checkpoint["hyper_parameters"]
+    if experiment is not None and Path(experiment).stem != stored["experiment"]:
+        raise ConfigError(
+            f"resume: {run.path} is a run of the experiment {stored['experiment']}, "
+            f"not of {experiment}"
+        )
+    config = check_config({**override(stored, overrides), "resume": None})
+    return config, int(checkpoint["global_step"])
+
+
+def _build_embedded_dataset(config: Config) -> None:
+    """Make the embedded dataset at its first use; every other one has to be there."""
+    path = Path(config["dataset"]["path"])
+    if config["use"]["dataset"] != BUILT_ON_FIRST_USE or path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    print(f"{path} does not exist yet; making it")
+    recipes.build(BUILT_ON_FIRST_USE, ["-o", str(path)])
+
+
+def _make_loggers(config: Config, run: RunFolder, start_step: int) -> list[Logger]:
+    loggers: list[Logger] = [MetricsLog(run.metrics, start_step=start_step)]
+    if config["logger"] == "wandb":
+        from nr3d.training.wandb_logger import make_wandb_logger
+
+        loggers.append(make_wandb_logger(run, project="nr3d", config=config))
+    return loggers
+
+
+def _report_run(run: RunFolder, module: ReconstructionModule, config: Config) -> None:
+    """Evaluate the run's best checkpoint on the test split; on the main process only."""
+    if module.global_rank != 0:
+        return
+    report = evaluate(run.path)
+    log.info(
+        "test IoU %.4f, sphere %.4f, mean shape %.4f",
+        *(report.mean[method] for method in ("model", "sphere", "mean_shape")),
+    )
+
+
+@contextmanager
+def _log_to(run: RunFolder) -> Iterator[None]:
+    """Send notes of nr3d to the terminal and the run's log; tracebacks to the log only."""
+    to_file = logging.FileHandler(run.log, encoding="utf-8")
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    to_terminal = logging.StreamHandler()
+    to_terminal.setFormatter(logging.Formatter("%(message)s"))
+    to_terminal.addFilter(lambda record: record.exc_info is None)
+    log.setLevel(logging.INFO)
+    log.addHandler(to_file)
+    log.addHandler(to_terminal)
+    try:
+        yield
+    except BaseException:
+        log.error("failed", exc_info=True)
+        raise
+    finally:
+        log.removeHandler(to_file)
+        log.removeHandler(to_terminal)
+        to_file.close()

@@ -1,0 +1,177 @@
+"""Fit a ReconstructionModule: settings, signals, and the Lightning trainer around a run folder."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Literal
+
+import pytorch_lightning as pl
+from pytorch_lightning.loggers import Logger
+
+from nr3d.checks import check_count, check_range
+from nr3d.data.datamodule import MultiViewDataModule
+from nr3d.training.callbacks import ImageGrids, Progress
+from nr3d.training.checkpoints import AtomicCheckpointIO, Checkpoints
+from nr3d.training.module import ReconstructionModule
+from nr3d.training.run_folder import RunFolder
+
+Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed"]
+LIGHTNING_LOGGERS = ("pytorch_lightning", "lightning.pytorch", "lightning.fabric")
+HARMLESS_WARNINGS = (
+    ".*does not have many workers.*",  # num_workers=0 is a choice, measured faster on two cores
+    ".*GPU available but not used.*",
+    ".*resuming from a checkpoint that ended before the epoch ended.*",  # start_step handles it
+    ".*LeafSpec.*",
+    ".*sync_dist=True.*",  # val/iou is gathered over the ranks by the module itself
+)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """The keys at the top of a configuration.
+
+    Attributes:
+        name: Runs are written to runs/<name>/<timestamp>/.
+        experiment: The file in configs/experiment that the configuration comes from.
+        seed: Seed of the initial weights, the batches and everything random in a step.
+        logger: Metrics always go to metrics.csv; `wandb` also sends them to Weights & Biases.
+        resume: Go on with a run: last (the newest of that name), auto (that, or a fresh one) or
+            the path of its folder.
+        init_from: Checkpoint whose weights a fresh run starts from.
+    """
+
+    name: str
+    experiment: str
+    seed: int = 0
+    logger: Literal["csv", "wandb"] = "csv"
+    resume: str | None = None
+    init_from: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """The `trainer` section.
+
+    Attributes:
+        max_steps: Optimizer steps in all.
+        validate_every: Steps between validations; each saves last.ckpt.
+        save_every: Steps between further saves of last.ckpt; 0 for none.
+        log_every: Steps between two rows of metrics.csv.
+        drop_rate_at: Fraction of the steps after which the learning rate is a tenth; null for
+            never.
+        accelerator: auto, cpu, gpu or another name that Lightning knows.
+        devices: How many, a list of indices, or auto.
+        strategy: auto, ddp or another name that Lightning knows.
+        precision: Of the network; the renderer always computes in float32 or more.
+    """
+
+    max_steps: int = 1000
+    validate_every: int = 500
+    save_every: int = 0
+    log_every: int = 50
+    drop_rate_at: float | None = None
+    accelerator: str = "auto"
+    devices: int | str | list[int] = 1
+    strategy: str = "auto"
+    precision: Precision = "32-true"
+
+    def __post_init__(self) -> None:
+        for name in ("max_steps", "validate_every", "log_every"):
+            check_count("trainer", name, getattr(self, name))
+        check_count("trainer", "save_every", self.save_every, at_least=0)
+        if self.drop_rate_at is not None:
+            check_range("trainer", "drop_rate_at", self.drop_rate_at, at_least=0.0, at_most=1.0)
+
+
+def fit(
+    module: ReconstructionModule,
+    data: MultiViewDataModule,
+    *,
+    settings: TrainerSettings,
+    run: RunFolder,
+    start_step: int = 0,
+    loggers: Sequence[Logger] = (),
+) -> bool:
+    """Train up to `settings.max_steps`, from the run's last checkpoint if `start_step` > 0.
+
+    The batches are a function of the seed and the step, the rate and the randomness of a step too:
+    a resumed run gives the same weights as an uninterrupted one.
+
+    Returns:
+        False if a signal (Ctrl-C, SIGTERM) stopped training early; the state is saved.
+    """
+    trainer = make_trainer(settings, run, loggers)
+    data.start_step = start_step
+    with quiet_lightning(), stop_on_signals(trainer):
+        trainer.fit(module, data, ckpt_path=str(run.last) if start_step else None)
+    return trainer.global_step >= settings.max_steps
+
+
+def make_trainer(settings: TrainerSettings, run: RunFolder, loggers: Sequence[Logger]) -> pl.Trainer:
+    """Build the Lightning trainer; checkpoints, bar and seeds are ours."""
+    callbacks = [Checkpoints(run, every=settings.save_every), ImageGrids(run.images), Progress()]
+    with quiet_lightning():
+        return pl.Trainer(
+            max_steps=settings.max_steps,
+            max_epochs=-1,
+            val_check_interval=settings.validate_every,
+            check_val_every_n_epoch=None,
+            log_every_n_steps=settings.log_every,
+            accelerator=settings.accelerator,
+            devices=settings.devices,
+            strategy=settings.strategy,
+            precision=settings.precision,
+            logger=list(loggers),
+            callbacks=callbacks,
+            plugins=[AtomicCheckpointIO()],
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            default_root_dir=run.path,
+        )
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Keep Lightning's notes, and the warnings that do not apply here, from the terminal."""
+    loggers = [logging.getLogger(name) for name in LIGHTNING_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            for message in HARMLESS_WARNINGS:
+                warnings.filterwarnings("ignore", message=message)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def stop_on_signals(trainer: pl.Trainer) -> Iterator[None]:
+    """End training after the step in progress at SIGINT or SIGTERM; a second one aborts."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if trainer.should_stop:
+            raise KeyboardInterrupt
+        trainer.should_stop = True
+
+    try:
+        previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: signals are not ours to handle
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

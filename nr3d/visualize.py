@@ -1,0 +1,81 @@
+"""Pictures of images and meshes: numpy in, PNG out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[np.float32]]
+
+PADDING = 2  # pixels between the cells
+TITLE_HEIGHT = 14
+BACKGROUND = 0.25  # dark grey: black and white cells both show their border
+
+
+def image_grid(cells: Array, *, titles: Sequence[str] = ()) -> Array:
+    """Lay out cells in rows and columns.
+
+    Args:
+        cells: Images in [0, 1]. [R, C, H, W, 3]
+        titles: One short text above each column, or none.
+
+    Returns:
+        One image. [H', W', 3]
+
+    Raises:
+        ValueError: If `cells` has another shape, or there are not as many titles as columns.
+    """
+    if cells.ndim != 5 or cells.shape[-1] != 3:
+        raise ValueError(f"image_grid: cells must be [R, C, H, W, 3], got {list(cells.shape)}")
+    rows, columns, height, width, _ = cells.shape
+    if titles and len(titles) != columns:
+        raise ValueError(f"image_grid: titles must be {columns}, got {len(titles)}")
+    top = TITLE_HEIGHT if titles else 0
+    shape = (top + rows * (height + PADDING) + PADDING, columns * (width + PADDING) + PADDING, 3)
+    grid = np.full(shape, BACKGROUND, dtype=np.float32)
+    for row in range(rows):
+        for column in range(columns):
+            y = top + PADDING + row * (height + PADDING)
+            x = PADDING + column * (width + PADDING)
+            grid[y : y + height, x : x + width] = cells[row, column]
+    return _write_titles(grid, titles, width + PADDING) if titles else grid
+
+
+def contact_sheet(images: Array, *, columns: int) -> Array:
+    """Lay out any number of images, `columns` to a row; the last row is filled up. [N, H, W, 3]"""
+    missing = -len(images) % columns
+    filler = np.full((missing, *images.shape[1:]), BACKGROUND, dtype=np.float32)
+    full = np.concatenate([images.astype(np.float32), filler])
+    return image_grid(full.reshape(-1, columns, *images.shape[1:]))
+
+
+def enlarge(images: Array, *, factor: int) -> Array:
+    """Repeat every pixel `factor` times along both axes. [..., H, W, 3]"""
+    return images.repeat(factor, axis=-3).repeat(factor, axis=-2)
+
+
+def save_png(path: Path | str, image: Array) -> None:
+    """Write an image in [0, 1], values outside clipped, as PNG; folders are made. [H, W, 3]"""
+    from PIL import Image
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(to_bytes(image)).save(path)
+
+
+def to_bytes(image: Array) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Round values in [0, 1] to 0..255."""
+    return (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+
+
+def _write_titles(grid: Array, titles: Sequence[str], pitch: int) -> Array:
+    from PIL import Image, ImageDraw
+
+    picture = Image.fromarray(to_bytes(grid))
+    draw = ImageDraw.Draw(picture)
+    for column, title in enumerate(titles):
+        draw.text((PADDING + column * pitch + 2, 1), title, fill=(255, 255, 255))
+    return np.asarray(picture, dtype=np.float32) / 255.0
