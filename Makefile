@@ -1,0 +1,46 @@
+# Everything runs in .venv; `make setup` makes it, and does nothing where it is up to date.
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+NATIVE := $(wildcard csrc/*.h csrc/*.cpp csrc/*.cu)
+
+.PHONY: help setup train test check format lint types bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/installed  ## create .venv and install nr3d with its development tools
+
+.venv/installed: pyproject.toml CMakeLists.txt $(NATIVE)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@
+
+train: setup  ## train the embedded default; ARGS="EXPERIMENT key=value" for another
+	$(BIN)/python train.py $(ARGS)
+
+test: setup  ## run the test-suite on two processes; ARGS="-k WORD" for a part
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: setup lint types test  ## what CI runs: format, lint, types, tests
+
+format: setup  ## rewrite Python and C++ in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i $(NATIVE)
+
+lint: setup  ## complain about format and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/clang-format --dry-run -Werror $(NATIVE)
+
+types: setup  ## check types, strictly
+	$(BIN)/mypy
+
+bench: setup  ## time the renderer beside its peers
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script $(ARGS) || exit 1; done
+
+clean:  ## remove .venv, build folders and caches; data/ and runs/ stay
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
