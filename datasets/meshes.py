@@ -1,0 +1,195 @@
+"""Any folder of meshes: one sub-folder per category, holding OBJ, GLB, PLY or STL files.
+
+Each mesh is scaled to longest side 1, rendered from 24 sides with its material colours, and
+voxelized. y is up; turn others with --up z. Broken files are skipped and reported by name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nr3d.data.building import BuildReport, Job, build_dataset
+from nr3d.data.format import Header, ObjectRecord
+from nr3d.data.recipes import run
+from nr3d.data.verify import verify_dataset
+from nr3d.geometry.camera import eye_from_angles
+from nr3d.geometry.files import load_mesh, normalize
+from nr3d.geometry.voxelize import voxelize
+from nr3d.renderer.shading import render_views
+
+SUFFIXES = (".obj", ".glb", ".ply", ".stl")
+DISTANCE = 2.732
+ELEVATION = 30.0
+AZIMUTH_STEP = -15.0
+NUM_VIEWS = 24
+VIEWING_ANGLE = 15.0
+IMAGE_SIZE = 64
+RESOLUTION = 32
+SUPERSAMPLING = 4
+GREY = 0.7
+"""Brightness of faces without a colour of their own."""
+
+
+def view_eyes() -> Tensor:
+    """Give the 24 cameras of Kato et al. 2018. [24, 3]"""
+    azimuths = AZIMUTH_STEP * torch.arange(NUM_VIEWS, dtype=torch.float32)
+    return eye_from_angles(DISTANCE, ELEVATION, azimuths)
+
+
+def record_of_mesh(
+    job: Job,
+    vertices: Tensor,
+    faces: Tensor,
+    face_colors: Tensor | None,
+    *,
+    creator: str = "",
+    licence: str = "",
+) -> ObjectRecord:
+    """Normalize, render and voxelize one mesh.
+
+    Args:
+        job: Names the object.
+        vertices: Any length unit, y up. [V, 3]
+        faces: [F, 3]
+        face_colors: RGB in [0, 1], or None for grey. [F, 3]
+        creator: Author.
+        licence: Terms.
+
+    Raises:
+        ValueError: There is nothing to see: no faces, no extent, not finite.
+    """
+    if len(faces) == 0:
+        raise ValueError("the mesh must have faces, got none")
+    used = vertices[faces.unique()]
+    if not bool(torch.isfinite(used).all()):
+        raise ValueError("vertices must be finite, got NaN or infinity")
+    if float((used.amax(dim=0) - used.amin(dim=0)).max()) <= 0.0:
+        raise ValueError("the mesh must have an extent, got all vertices in one place")
+    order, faces = faces.unique(return_inverse=True)  # stray vertices would shift the box
+    vertices = normalize(vertices[order])
+    colors = torch.full((len(faces), 3), GREY) if face_colors is None else face_colors
+    eyes = view_eyes()
+    images = render_views(
+        vertices, faces, colors, eyes,
+        viewing_angle=VIEWING_ANGLE, image_size=IMAGE_SIZE, supersampling=SUPERSAMPLING,
+    )
+    if not bool(images[:, 3].any()):
+        raise ValueError("the mesh must be visible, got nothing but empty pixels")
+    return ObjectRecord(
+        id=job.id,
+        category=job.category,
+        split=0,
+        images=images.numpy(),
+        eyes=eyes.numpy(),
+        voxels=voxelize(vertices[None], faces, resolution=RESOLUTION)[0].numpy(),
+        creator=creator,
+        licence=licence,
+    )
+
+
+def make_record(job: Job) -> ObjectRecord:
+    """Load one file and turn it into a record."""
+    mesh = load_mesh(Path(job.settings["file"]))
+    vertices = mesh.vertices
+    if job.settings["up"] == "z":
+        vertices = torch.stack([vertices[:, 0], vertices[:, 2], -vertices[:, 1]], dim=1)
+    return record_of_mesh(job, vertices, mesh.faces, mesh.face_colors)
+
+
+def find_meshes(folder: Path) -> dict[str, list[Path]]:
+    """List the mesh files of each category: below a sub-folder at any depth, sorted.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ValueError: No sub-folder holds a mesh.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"mesh folder {folder} not found; pass -i FOLDER")
+    found: dict[str, list[Path]] = {}
+    for category in sorted(path for path in folder.iterdir() if path.is_dir()):
+        files = sorted(
+            path
+            for path in category.rglob("*")
+            if path.suffix.lower() in SUFFIXES and path.is_file()
+        )
+        if files:
+            found[category.name] = files
+    if not found:
+        raise ValueError(
+            f"mesh folder {folder} must have sub-folders (one per category) with "
+            f"{', '.join(SUFFIXES)} files, got none; put each mesh into FOLDER/CATEGORY/"
+        )
+    return found
+
+
+def build_from(
+    output: Path,
+    *,
+    recipe: Path,
+    jobs: Sequence[Job],
+    header: Header,
+    limit: int | None,
+    num_workers: int,
+) -> BuildReport:
+    """Build and print what came of it; also for recipes on top of this one."""
+    jobs = list(jobs)[:limit]
+    report = build_dataset(
+        output, recipe=recipe, jobs=jobs, header=header, num_workers=num_workers
+    )
+    print(f"{output}: {report.num_objects} objects, {len(report.skipped)} skipped")
+    return report
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what only this recipe understands."""
+    parser.add_argument("-i", "--input", type=Path, metavar="FOLDER", help="the folder of meshes")
+    parser.add_argument("--up", choices=("y", "z"), default="y", help="axis that points up")
+    parser.add_argument("--source", default="", help="where the meshes come from")
+    parser.add_argument("--licence", default="unknown", help="terms of the meshes")
+
+
+def build(arguments: argparse.Namespace) -> None:
+    """Make the dataset."""
+    if arguments.input is None:
+        raise ValueError("meshes: -i must be the folder of meshes, got nothing; pass -i FOLDER")
+    found = find_meshes(arguments.input)
+    jobs = [
+        Job(
+            file.relative_to(arguments.input).as_posix(),
+            category,
+            {"file": str(file.resolve()), "up": arguments.up},
+        )
+        for category, files in enumerate(found.values())
+        for file in files
+    ]
+    header = Header(
+        categories=tuple(found),
+        viewing_angle=VIEWING_ANGLE,
+        source=arguments.source or f"meshes of {arguments.input.name}",
+        licence=arguments.licence,
+        recipe=f"meshes --up {arguments.up}",
+    )
+    build_from(
+        arguments.output,
+        recipe=Path(__file__).resolve(),
+        jobs=jobs,
+        header=header,
+        limit=arguments.limit,
+        num_workers=arguments.workers,
+    )
+
+
+def verify(path: Path) -> None:
+    """Check every image of the dataset."""
+    index = verify_dataset(path)
+    print(f"{path}: {len(index.ids)} objects are sound")
+
+
+if __name__ == "__main__":
+    run(sys.modules[__name__], sys.argv[1:])
