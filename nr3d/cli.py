@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    arguments = make_parser().parse_args(argv)
+    arguments = parse(argv)
     command: Callable[[argparse.Namespace], int] = arguments.run
     if arguments.traceback:
         return command(arguments)
@@ -41,6 +41,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line; overrides may stand before and after the options."""
+    parser = make_parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest:
+        if "overrides" not in arguments or any(text.startswith("-") for text in rest):
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        arguments.overrides += rest
+    return arguments
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -78,7 +89,7 @@ def _add(
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(commands, "train", _train, "train an experiment", _describe_choices())
     parser.add_argument(
-        "arguments",
+        "overrides",
         nargs="*",
         metavar="EXPERIMENT | key=value",
         help="a file in configs/experiment (default: default) and overrides",
@@ -121,15 +132,15 @@ def _add_dataset(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _train(arguments: argparse.Namespace) -> int:
     from nr3d.commands import print_config, train
 
-    named = [text for text in arguments.arguments if "=" not in text]
-    overrides = [text for text in arguments.arguments if "=" in text]
+    named = [text for text in arguments.overrides if "=" not in text]
+    overrides = [text for text in arguments.overrides if "=" in text]
     if len(named) > 1:
         raise ConfigError(f"experiment: must be one, got {', '.join(named)}")
     experiment = named[0] if named else None
     if arguments.print:
         print_config(experiment, overrides)
         return 0
-    command = [*sys.argv[:1], "train", *arguments.arguments]
+    command = [*sys.argv[:1], "train", *arguments.overrides]
     return 0 if train(experiment, overrides, command=command) else INTERRUPTED
 
 
@@ -165,9 +176,10 @@ def _dataset_inspect(arguments: argparse.Namespace) -> int:
 
 
 def _dataset_verify(arguments: argparse.Namespace) -> int:
-    from nr3d.data.verify import verify
+    from nr3d.data.verify import verify_dataset
 
-    verify(arguments.file)
+    index = verify_dataset(arguments.file)
+    print(f"{arguments.file}: {len(index.ids)} objects, whole")
     return 0
 
 

@@ -126,10 +126,18 @@ def reconstruct(images: Sequence[Path], output: Path, *, checkpoint: Path | None
         raise FileNotFoundError("reconstruct: no run in runs/; train first or give --checkpoint")
     chosen = find_checkpoint(chosen)
     config, module, _ = load_trained(chosen)
-    module.to(choose_device(config))
+    device = choose_device(config)
+    module.to(device)
     print(f"checkpoint: {chosen}")
     for image in images:
-        paths = reconstruct_photo(module, image, output, config=config["renderer"])
+        paths = reconstruct_photo(
+            module,
+            image,
+            output,
+            image_size=config["renderer"]["image_size"],
+            viewing_angle=config["renderer"]["viewing_angle"],
+            device=device,
+        )
         print(f"{image} -> {', '.join(str(path) for path in paths)}")
 
 
