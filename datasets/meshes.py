@@ -76,8 +76,13 @@ def record_of_mesh(
     colors = torch.full((len(faces), 3), GREY) if face_colors is None else face_colors
     eyes = view_eyes()
     images = render_views(
-        vertices, faces, colors, eyes,
-        viewing_angle=VIEWING_ANGLE, image_size=IMAGE_SIZE, supersampling=SUPERSAMPLING,
+        vertices,
+        faces,
+        colors,
+        eyes,
+        viewing_angle=VIEWING_ANGLE,
+        image_size=IMAGE_SIZE,
+        supersampling=SUPERSAMPLING,
     )
     if not bool(images[:, 3].any()):
         raise ValueError("the mesh must be visible, got nothing but empty pixels")
@@ -139,9 +144,7 @@ def build_from(
 ) -> BuildReport:
     """Build and print what came of it; also for recipes on top of this one."""
     jobs = list(jobs)[:limit]
-    report = build_dataset(
-        output, recipe=recipe, jobs=jobs, header=header, num_workers=num_workers
-    )
+    report = build_dataset(output, recipe=recipe, jobs=jobs, header=header, num_workers=num_workers)
     print(f"{output}: {report.num_objects} objects, {len(report.skipped)} skipped")
     return report
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,7 +17,8 @@ class MultiViewBatch:
         images: RGB on black and coverage. [B, N, 4, H, W], uint8 as read from the file, float32 in
             [0, 1] after `to_float`
         eyes: Camera positions in the mesh frame. [B, N, 3], float32
-        voxels: Occupancy in the mesh frame, axes x, y, z; None where not asked for. bool [B, R, R, R]
+        voxels: Occupancy in the mesh frame, axes x, y, z; None where not asked for.
+            bool [B, R, R, R]
         category: Index into the categories of the file. [B], int64
         object_index: Row of the object in the file. [B], int64
     """
@@ -47,5 +48,10 @@ class MultiViewBatch:
         return MultiViewBatch(images, self.eyes, self.voxels, self.category, self.object_index)
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> MultiViewBatch:
-        values = (getattr(self, field.name) for field in fields(self))
-        return MultiViewBatch(*(None if value is None else function(value) for value in values))
+        return MultiViewBatch(
+            images=function(self.images),
+            eyes=function(self.eyes),
+            voxels=None if self.voxels is None else function(self.voxels),
+            category=function(self.category),
+            object_index=function(self.object_index),
+        )

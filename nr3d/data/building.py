@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -141,9 +142,7 @@ def _make_record_of(recipe: Path) -> Callable[[Job], ObjectRecord]:
     return make_record
 
 
-def _make_one(
-    make_record: Callable[[Job], ObjectRecord], cache: RecordCache, job: Job
-) -> None:
+def _make_one(make_record: Callable[[Job], ObjectRecord], cache: RecordCache, job: Job) -> None:
     try:
         cache.save(make_record(job))
     except (ValueError, OSError) as error:
@@ -162,7 +161,7 @@ def _measure(
     cache: RecordCache, ids: Sequence[str], *, group_copies: bool
 ) -> tuple[list[int], list[int], dict[str, str]]:
     """Give split and flags of each object, and the facts for the dataset's card."""
-    voxels = torch.from_numpy(np.stack([record.voxels for record in _load(cache, ids)]))
+    voxels = torch.from_numpy(np.stack([_voxels_of(record) for record in _load(cache, ids)]))
     shares = hollow_share(voxels)
     hollow = shares >= HOLLOW_FROM
     kin = families(ids, voxels) if group_copies else list(ids)
@@ -171,7 +170,7 @@ def _measure(
         f"(hidden empty space at least {HOLLOW_FROM:.0%} of hidden and occupied)",
         "mean hollow share": f"{shares.mean().item():.3f}",
         "mean occupancy": f"{voxels.float().mean().item():.3f}",
-        "families": f"{len(set(kin))} (near copies share a split)" if group_copies else "not sought",
+        "families of near copies": f"{len(set(kin))}" if group_copies else "not sought",
     }
     flags = [FLAGS["hollow"] if is_hollow else 0 for is_hollow in hollow.tolist()]
     return [split_of(name) for name in kin], flags, card
@@ -182,6 +181,11 @@ def _load(cache: RecordCache, ids: Sequence[str]) -> Iterator[ObjectRecord]:
         record = cache.load(id)
         assert record is not None, id
         yield record
+
+
+def _voxels_of(record: ObjectRecord) -> NDArray[np.bool_]:
+    assert record.voxels is not None, record.id
+    return record.voxels
 
 
 def _finished(

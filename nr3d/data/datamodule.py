@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset
 
 from nr3d.checks import check_choice, check_count
 from nr3d.data.batch import MultiViewBatch
+from nr3d.data.batches import EvaluationBatches, TrainingBatches
 from nr3d.data.format import Index, read_index
 from nr3d.data.multiview import MultiViewDataset
 
@@ -118,7 +116,16 @@ class MultiViewDataModule(pl.LightningDataModule):
                 f"MultiViewDataModule: batch_size must be a multiple of the {num_ranks} devices, "
                 f"got {self.batch_size}"
             )
-        batches = _TrainingBatches(self, rank=rank, num_ranks=num_ranks)
+        batches = TrainingBatches(
+            self.dataset("train"),
+            batch_size=self.batch_size,
+            views_per_object=self.views_per_object,
+            by_category=self.sampling == "category",
+            seed=self.seed,
+            start_step=self.start_step,
+            rank=rank,
+            num_ranks=num_ranks,
+        )
         return self._loader(batches)
 
     def val_dataloader(self) -> DataLoader[MultiViewBatch]:
@@ -133,9 +140,7 @@ class MultiViewDataModule(pl.LightningDataModule):
         """Give each object of any split once, with all its views in order."""
         return self._evaluation_loader(split, limit=None)
 
-    def on_after_batch_transfer(
-        self, batch: MultiViewBatch, dataloader_idx: int
-    ) -> MultiViewBatch:
+    def on_after_batch_transfer(self, batch: MultiViewBatch, dataloader_idx: int) -> MultiViewBatch:
         """Turn images into float32 where the batch is used: four times less to move."""
         return batch.to_float()
 
@@ -145,7 +150,7 @@ class MultiViewDataModule(pl.LightningDataModule):
         objects = dataset.objects
         if limit is not None and limit < len(objects):
             objects = objects[np.arange(limit) * len(objects) // limit]
-        batches = _EvaluationBatches(dataset, objects[rank::num_ranks], self.eval_batch_size)
+        batches = EvaluationBatches(dataset, objects[rank::num_ranks], self.eval_batch_size)
         return self._loader(batches)
 
     def _loader(self, batches: Dataset[MultiViewBatch]) -> DataLoader[MultiViewBatch]:
@@ -162,71 +167,3 @@ class MultiViewDataModule(pl.LightningDataModule):
         if self.trainer is None:
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
-
-
-class _TrainingBatches(IterableDataset[MultiViewBatch]):
-    """Step after step; worker w of W makes every W-th, and DataLoader takes them in turn."""
-
-    def __init__(self, module: MultiViewDataModule, *, rank: int, num_ranks: int) -> None:
-        self.dataset = module.dataset("train")
-        self.pools = _pools(self.dataset, by_category=module.sampling == "category")
-        self.batch_size = module.batch_size
-        self.views_per_object = module.views_per_object
-        self.seed = module.seed
-        self.start_step = module.start_step
-        self.rank = rank
-        self.num_ranks = num_ranks
-
-    def __iter__(self) -> Iterator[MultiViewBatch]:
-        worker = get_worker_info()
-        first, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        for step in itertools.count(self.start_step + first, stride):
-            yield self.at(step)
-
-    def at(self, step: int) -> MultiViewBatch:
-        """Make this process's part of the batch of one step."""
-        objects, views = self._draw(step)
-        size = self.batch_size // self.num_ranks
-        mine = slice(self.rank * size, (self.rank + 1) * size)
-        return self.dataset.read(objects[mine], views[mine], with_voxels=False)
-
-    def _draw(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        random = np.random.default_rng((self.seed, step))
-        chosen = random.integers(len(self.pools), size=self.batch_size)
-        position = random.random(self.batch_size)
-        views = random.integers(
-            self.dataset.index.eyes.shape[1], size=(self.batch_size, self.views_per_object)
-        )
-        objects = [
-            self.pools[pool][int(share * len(self.pools[pool]))]
-            for pool, share in zip(chosen, position, strict=True)
-        ]
-        return np.array(objects, dtype=np.int64), views
-
-
-class _EvaluationBatches(Dataset[MultiViewBatch]):
-    """Objects in order, a few per batch."""
-
-    def __init__(
-        self, dataset: MultiViewDataset, objects: NDArray[np.int64], batch_size: int
-    ) -> None:
-        self.dataset = dataset
-        self.objects = objects
-        self.batch_size = batch_size
-
-    def __len__(self) -> int:
-        return -(-len(self.objects) // self.batch_size)
-
-    def __getitem__(self, number: int) -> MultiViewBatch:
-        if not 0 <= number < len(self):
-            raise IndexError(number)
-        start = number * self.batch_size
-        return self.dataset.whole(self.objects[start : start + self.batch_size])
-
-
-def _pools(dataset: MultiViewDataset, *, by_category: bool) -> list[NDArray[np.int64]]:
-    """Give the groups of objects that are drawn equally often; categories without any are left."""
-    if not by_category:
-        return [dataset.objects]
-    category = dataset.index.category[dataset.objects]
-    return [dataset.objects[category == value] for value in np.unique(category)]

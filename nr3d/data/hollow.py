@@ -24,9 +24,7 @@ def hollow_share(voxels: Tensor) -> Tensor:
     Returns:
         Hidden voxels / (hidden + occupied voxels), 0 for an empty grid. [B], float32
     """
-    check_tensor(
-        "hollow_share", "voxels", voxels, shape=("B", "R", "R", "R"), dtypes=(torch.bool,)
-    )
+    check_tensor("hollow_share", "voxels", voxels, shape=("B", "R", "R", "R"), dtypes=(torch.bool,))
     hidden = ~voxels
     for axis, towards_positive in ((1, True), (1, False), (3, True), (3, False), (2, True)):
         hidden &= _something_ahead(voxels, axis=axis, towards_positive=towards_positive)

@@ -77,7 +77,7 @@ def _over_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Lay an image [4, H, W] that is composited on black over grey. [H, W, 3]"""
     uncovered = 255 - image[3].astype(np.int64)
     color = image[:3].astype(np.int64) + uncovered * BACKGROUND // 255
-    return color.clip(0, 255).astype(np.uint8).transpose(1, 2, 0).copy()
+    return np.ascontiguousarray(color.clip(0, 255).astype(np.uint8).transpose(1, 2, 0))
 
 
 def _spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:

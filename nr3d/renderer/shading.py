@@ -42,13 +42,14 @@ def shade_faces(
 
     Source: half-Lambert shading (Mitchell et al. 2006).
     """
-    check_tensor(
-        "shade_faces", "face_index", face_index, shape=("M", "H", "W"), dtypes=INTEGERS
-    )
+    check_tensor("shade_faces", "face_index", face_index, shape=("M", "H", "W"), dtypes=INTEGERS)
     num_views, num_faces = face_index.shape[0], face_colors.shape[0]
     check_tensor("shade_faces", "face_colors", face_colors, shape=("F", 3), like=face_index)
     check_tensor(
-        "shade_faces", "face_normals", face_normals, shape=(num_views, num_faces, 3),
+        "shade_faces",
+        "face_normals",
+        face_normals,
+        shape=(num_views, num_faces, 3),
         like=face_index,
     )
     light = face_normals.new_tensor(light_direction)
@@ -58,8 +59,8 @@ def shade_faces(
     shown = face_index >= 0
     face = (face_index.long() % max(num_faces, 1)).flatten(1)  # [M, HW]
     brightness = brightness.gather(1, face) * shown.flatten(1)
-    image = face_colors[face] * brightness.unsqueeze(-1)  # [M, HW, 3]
-    return image.transpose(1, 2).unflatten(2, face_index.shape[1:])
+    image: Tensor = face_colors[face] * brightness.unsqueeze(-1)  # [M, HW, 3]
+    return image.transpose(1, 2).reshape(num_views, 3, *face_index.shape[1:])
 
 
 def normals_towards(vertices: Tensor, faces: Tensor, eyes: Tensor) -> Tensor:
@@ -116,9 +117,7 @@ def render_views(
     values_per_view = 16 * side * side + 12 * faces.shape[0] + 6 * vertices.shape[0]
     group = max(1, math.floor(max_values / values_per_view))
     views = [
-        _render_group(
-            vertices, faces, face_colors, some, viewing_angle=viewing_angle, side=side
-        )
+        _render_group(vertices, faces, face_colors, some, viewing_angle=viewing_angle, side=side)
         for some in eyes.split(group)
     ]
     image = torch.nn.functional.avg_pool2d(torch.cat(views), supersampling)

@@ -1,0 +1,96 @@
+"""Which objects and views make up a batch. Knows no Lightning, so that workers start quickly."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
+
+from nr3d.data.batch import MultiViewBatch
+from nr3d.data.multiview import MultiViewDataset
+
+
+class TrainingBatches(IterableDataset[MultiViewBatch]):
+    """The batches of the steps from `start_step` on, without end.
+
+    Worker w of W makes every W-th, and DataLoader takes from its workers in turn. Of the batch,
+    which is the same for all processes, process `rank` of `num_ranks` gets its part.
+    """
+
+    def __init__(
+        self,
+        dataset: MultiViewDataset,
+        *,
+        batch_size: int,
+        views_per_object: int,
+        by_category: bool,
+        seed: int,
+        start_step: int,
+        rank: int = 0,
+        num_ranks: int = 1,
+    ) -> None:
+        self.dataset = dataset
+        self.pools = _pools(dataset, by_category=by_category)
+        self.batch_size = batch_size
+        self.views_per_object = views_per_object
+        self.seed = seed
+        self.start_step = start_step
+        self.rank = rank
+        self.num_ranks = num_ranks
+
+    def __iter__(self) -> Iterator[MultiViewBatch]:
+        worker = get_worker_info()
+        first, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for step in itertools.count(self.start_step + first, stride):
+            yield self.at(step)
+
+    def at(self, step: int) -> MultiViewBatch:
+        """Make this process's part of the batch of one step."""
+        objects, views = self._draw(step)
+        size = self.batch_size // self.num_ranks
+        mine = slice(self.rank * size, (self.rank + 1) * size)
+        return self.dataset.read(objects[mine], views[mine], with_voxels=False)
+
+    def _draw(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        random = np.random.default_rng((self.seed, step))
+        chosen = random.integers(len(self.pools), size=self.batch_size)
+        position = random.random(self.batch_size)
+        views = random.integers(
+            self.dataset.index.eyes.shape[1], size=(self.batch_size, self.views_per_object)
+        )
+        objects = [
+            self.pools[pool][int(share * len(self.pools[pool]))]
+            for pool, share in zip(chosen, position, strict=True)
+        ]
+        return np.array(objects, dtype=np.int64), views
+
+
+class EvaluationBatches(Dataset[MultiViewBatch]):
+    """Objects in order, a few per batch."""
+
+    def __init__(
+        self, dataset: MultiViewDataset, objects: NDArray[np.int64], batch_size: int
+    ) -> None:
+        self.dataset = dataset
+        self.objects = objects
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.objects) // self.batch_size)
+
+    def __getitem__(self, number: int) -> MultiViewBatch:
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        start = number * self.batch_size
+        return self.dataset.whole(self.objects[start : start + self.batch_size])
+
+
+def _pools(dataset: MultiViewDataset, *, by_category: bool) -> list[NDArray[np.int64]]:
+    """Give the groups of objects that are drawn equally often; categories without any are left."""
+    if not by_category:
+        return [dataset.objects]
+    category = dataset.index.category[dataset.objects]
+    return [dataset.objects[category == value] for value in np.unique(category)]
