@@ -8,6 +8,7 @@
 #include "kato_gradient.h"
 #include "ops.h"
 #include "rasterize.h"
+#include "voxelize.h"
 #if defined(NR3D_WITH_CUDA)
 #include "device.h"
 #endif
@@ -55,6 +56,16 @@ static void kato_gradient(uintptr_t vertices, uintptr_t faces, uintptr_t face_in
       threads);
 }
 
+template <class T>
+static void voxelize(uintptr_t vertices, uintptr_t faces, uintptr_t voxels, int64_t num_meshes,
+                     int64_t num_vertices, int64_t num_faces, int resolution, bool fill, int threads) {
+  nb::gil_scoped_release released;
+  nr3d::voxelize_cpu<T>({pointer<const T>(vertices), pointer<const int32_t>(faces),
+                         pointer<uint8_t>(voxels), num_meshes, num_vertices, num_faces, resolution,
+                         fill},
+                        threads);
+}
+
 // Device query (nr3d doctor): None where CUDA is not compiled in.
 static nb::object cuda_status() {
 #if defined(NR3D_WITH_CUDA)
@@ -83,5 +94,7 @@ NB_MODULE(_C, m) {
   m.def("rasterize_float64", &rasterize<double>);
   m.def("kato_gradient_float32", &kato_gradient<float>);
   m.def("kato_gradient_float64", &kato_gradient<double>);
+  m.def("voxelize_float32", &voxelize<float>);
+  m.def("voxelize_float64", &voxelize<double>);
   m.def("cuda_status", &cuda_status);
 }

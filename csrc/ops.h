@@ -7,10 +7,14 @@ template <class T>
 struct RasterizeParams;
 template <class T>
 struct KatoGradientParams;
+template <class T>
+struct VoxelizeParams;
 
 template <class T>
 void rasterize_cpu(const RasterizeParams<T>& params, int threads);
 template <class T>
 void kato_gradient_cpu(const KatoGradientParams<T>& params, int threads);
+template <class T>
+void voxelize_cpu(const VoxelizeParams<T>& params, int threads);
 
 }  // namespace nr3d

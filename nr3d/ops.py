@@ -36,6 +36,7 @@ _library.define(
     "kato_gradient(Tensor vertices, Tensor faces, Tensor face_index, Tensor image, "
     "Tensor grad_image, float eps) -> Tensor"
 )
+_library.define("voxelize(Tensor vertices, Tensor faces, int resolution, bool fill) -> Tensor")
 
 
 def _kernel(name: str, like: Tensor):  # type: ignore[no-untyped-def]
@@ -183,11 +184,30 @@ def _kato_gradient(
     return grad_vertices
 
 
+def _voxelize(vertices: Tensor, faces: Tensor, resolution: int, fill: bool) -> Tensor:
+    check_count("voxelize", "resolution", resolution, at_least=2)
+    mark = _kernel("voxelize", vertices)
+    vertices, faces = _prepare("voxelize", vertices, faces)
+    voxels = vertices.new_empty((vertices.shape[0], *(resolution,) * 3), dtype=torch.bool)
+    mark(
+        vertices.data_ptr(),
+        faces.data_ptr(),
+        voxels.data_ptr(),
+        *vertices.shape[:2],
+        faces.shape[0],
+        resolution,
+        fill,
+        torch.get_num_threads(),
+    )
+    return voxels
+
+
 for _key in ("CPU", "CUDA"):
     _library.impl("rasterize", _rasterize, _key)
     _library.impl("face_index", _face_index, _key)
     _library.impl("kato_edges", _kato_edges, _key)
     _library.impl("kato_gradient", _kato_gradient, _key)
+    _library.impl("voxelize", _voxelize, _key)
 
 
 @torch.library.register_fake("nr3d::rasterize", lib=_library)
@@ -223,6 +243,11 @@ def _kato_gradient_fake(
     eps: float,
 ) -> Tensor:
     return vertices.new_empty(vertices.shape)
+
+
+@torch.library.register_fake("nr3d::voxelize", lib=_library)
+def _voxelize_fake(vertices: Tensor, faces: Tensor, resolution: int, fill: bool) -> Tensor:
+    return vertices.new_empty((vertices.shape[0], *(resolution,) * 3), dtype=torch.bool)
 
 
 def _save_for_kato_gradient(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]

@@ -188,7 +188,7 @@ def _to_camera_frame(points: Tensor, *, eye: Tensor, direction: Tensor, up: Tens
 
 def _unit(vectors: Tensor) -> Tensor:
     """Divide by max(norm, 1e-5): the zero vector stays zero, with a finite gradient."""
-    length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    length: Tensor = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
     return vectors / length.clamp_min(_SMALLEST_NORM)
 
 
@@ -208,7 +208,7 @@ def _as_vectors(
                 f"{function}: {argument} must be on {like.device}, got {value.device}; "
                 "move all tensors to one device"
             )
-    elif not isinstance(value, Sequence) or isinstance(value, str):
+    elif not isinstance(value, (list, tuple)):
         raise TypeError(f"{function}: {argument} must be a tensor, got {type(value).__name__}")
     vectors = torch.as_tensor(value, dtype=like.dtype, device=like.device)
     batch = like.shape[0]

@@ -14,8 +14,9 @@ def icosphere(subdivisions: int = 3) -> tuple[Tensor, Tensor]:
     """Build a sphere by splitting the faces of an icosahedron and projecting the corners outwards.
 
     Three subdivisions give the sphere that Kato et al. 2018 deform (up to the order of its parts):
-    all splits come before the one projection. The poles lie on the y axis; coordinates that are zero in exact arithmetic are exactly 0. Faces
-    are counter-clockwise seen from outside in a right-handed world.
+    all splits come before the one projection. The poles lie on the y axis; coordinates that are
+    zero in exact arithmetic are exactly 0. Faces are counter-clockwise seen from outside in a
+    right-handed world.
 
     Args:
         subdivisions: How often each triangle is split into four: 0 gives 12 vertices and 20 faces,
