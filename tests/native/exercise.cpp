@@ -1,0 +1,189 @@
+// Calls every native op on random and adversarial meshes; built with sanitizers by
+// tests/test_native_sanitizers.py. Buffers have exactly the sizes the ops are promised.
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "checks.h"
+#include "kato_gradient.h"
+#include "ops.h"
+#include "rasterize.h"
+#include "voxelize.h"
+
+namespace {
+
+std::mt19937 generator(7);
+
+double uniform(double low, double high) {
+  return std::uniform_real_distribution<double>(low, high)(generator);
+}
+
+int pick(int count) { return std::uniform_int_distribution<int>(0, count - 1)(generator); }
+
+void require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "violated: %s\n", what);
+  std::exit(1);
+}
+
+// Where the vertices of a test mesh lie.
+enum class Kind { kPlain, kPixelCentres, kHuge, kTiny, kOffScreen, kOnePoint, kOneLine, kBehind };
+constexpr Kind kKinds[] = {Kind::kPlain,     Kind::kPixelCentres, Kind::kHuge,    Kind::kTiny,
+                           Kind::kOffScreen, Kind::kOnePoint,     Kind::kOneLine, Kind::kBehind};
+
+double coordinate(Kind kind, int axis, double shared) {
+  const double plain = uniform(-1.2, 1.2);
+  if (axis == 2) {
+    const double strange[] = {0.0, -1.0, 0.1, 100.0, 1e-30};
+    return kind == Kind::kBehind ? strange[pick(5)] : uniform(0.5, 5.0);
+  }
+  switch (kind) {
+    case Kind::kPixelCentres:
+      return (2.0 * pick(10) + 1 - 10) / 8;
+    case Kind::kHuge:
+      return plain * std::pow(10.0, pick(36));
+    case Kind::kTiny:
+      return plain * 1e-38;
+    case Kind::kOffScreen:
+      return plain + (pick(2) ? 3 : -3);
+    case Kind::kOnePoint:
+      return 0.125;
+    case Kind::kOneLine:
+      return shared;
+    default:
+      return plain;
+  }
+}
+
+struct Sizes {
+  int64_t num_meshes, num_vertices, num_faces;
+  int height, width;
+};
+
+template <class T>
+struct Scene {
+  std::vector<T> vertices;
+  std::vector<int32_t> faces;
+};
+
+template <class T>
+Scene<T> make_scene(Kind kind, const Sizes& sizes) {
+  Scene<T> scene;
+  for (int64_t i = 0; i < sizes.num_meshes * sizes.num_vertices; ++i) {
+    const double shared = uniform(-1.5, 1.5);
+    for (int axis = 0; axis < 3; ++axis) {
+      scene.vertices.push_back(static_cast<T>(coordinate(kind, axis, shared)));
+    }
+  }
+  for (int64_t i = 0; i < 3 * sizes.num_faces; ++i) {
+    scene.faces.push_back(pick(static_cast<int>(sizes.num_vertices)));
+  }
+  return scene;
+}
+
+template <class T>
+std::vector<T> random_image(size_t count, bool sparse) {
+  std::vector<T> image(count);
+  for (T& value : image) value = sparse && pick(4) ? T(0) : static_cast<T>(uniform(-1, 1));
+  return image;
+}
+
+template <class T>
+void differentiate(const Scene<T>& scene, const Sizes& s, const std::vector<int32_t>& face_index,
+                   int num_channels, double eps, int threads) {
+  const size_t count = face_index.size() * num_channels;
+  const std::vector<T> image = random_image<T>(count, true), grad = random_image<T>(count, true);
+  std::vector<T> result(scene.vertices.size());
+  nr3d::kato_gradient_cpu<T>(
+      {scene.vertices.data(), scene.faces.data(), face_index.data(), image.data(), grad.data(),
+       result.data(), s.num_meshes, s.num_vertices, s.num_faces, num_channels, s.height, s.width,
+       static_cast<T>(eps)},
+      threads);
+}
+
+template <class T>
+void render(Kind kind, const Sizes& s, bool fill_back, bool whole, int threads) {
+  const Scene<T> scene = make_scene<T>(kind, s);
+  const size_t count = static_cast<size_t>(s.num_meshes) * s.height * s.width;
+  std::vector<int32_t> face_index(count);
+  std::vector<T> depth(whole ? count : 0), weights(whole ? 3 * count : 0);
+  nr3d::rasterize_cpu<T>(
+      {scene.vertices.data(), scene.faces.data(), face_index.data(), whole ? depth.data() : nullptr,
+       whole ? weights.data() : nullptr, s.num_meshes, s.num_vertices, s.num_faces, s.height,
+       s.width, T(0.1), T(100), fill_back},
+      threads);
+  for (int32_t face : face_index) {
+    require(face >= -1 && face < (fill_back ? 2 : 1) * s.num_faces, "face_index in [-1, 2F)");
+  }
+  for (T value : depth) require(value > T(0) && value <= T(100), "depth in (0, far]");
+  for (T value : weights) require(value >= T(0) && value <= T(1), "weights in [0, 1]");
+  differentiate<T>(scene, s, face_index, 1, 1e-4, threads);
+  differentiate<T>(scene, s, face_index, 3, 0.0, threads);
+  // A face_index of another mesh is allowed as long as it is in range.
+  for (int32_t& face : face_index) face = pick(static_cast<int>(2 * s.num_faces) + 1) - 1;
+  differentiate<T>(scene, s, face_index, 1, 1e-4, threads);
+}
+
+template <class T>
+void voxelize(Kind kind, const Sizes& s, int resolution, bool fill, int threads) {
+  const Scene<T> scene = make_scene<T>(kind, s);
+  std::vector<uint8_t> voxels(s.num_meshes * resolution * resolution * resolution, 7);
+  nr3d::voxelize_cpu<T>({scene.vertices.data(), scene.faces.data(), voxels.data(), s.num_meshes,
+                         s.num_vertices, s.num_faces, resolution, fill},
+                        threads);
+  for (uint8_t voxel : voxels) require(voxel <= 1, "voxels are 0 or 1");
+}
+
+template <class T>
+void exercise_ops() {
+  const Sizes all_sizes[] = {{1, 3, 1, 1, 1},     {2, 5, 7, 1, 9},      {3, 12, 20, 17, 1},
+                             {2, 12, 20, 10, 10}, {1, 60, 100, 33, 70}, {5, 30, 40, 16, 48},
+                             {0, 3, 1, 4, 4}};
+  for (const Sizes& sizes : all_sizes) {
+    for (Kind kind : kKinds) {
+      for (int threads : {1, 3}) {
+        render<T>(kind, sizes, true, true, threads);
+        render<T>(kind, sizes, false, false, threads);
+        voxelize<T>(kind, sizes, 2, true, threads);
+        voxelize<T>(kind, sizes, 19, threads > 1, threads);
+      }
+    }
+  }
+}
+
+template <class T>
+void exercise_checks() {
+  for (int64_t count : {0, 1, 7, 64, 1000}) {
+    std::vector<T> values(count, T(1));
+    require(nr3d::find_non_finite(values.data(), count) == -1, "all finite");
+    if (count == 0) continue;
+    values.back() = std::numeric_limits<T>::quiet_NaN();
+    require(nr3d::find_non_finite(values.data(), count) == count - 1, "the NaN is found");
+    values.front() = std::numeric_limits<T>::infinity();
+    require(nr3d::find_non_finite(values.data(), count) == 0, "the infinity is found");
+  }
+}
+
+template <class T>
+void exercise_range() {
+  std::vector<T> values{0, 4, 2, std::numeric_limits<T>::max(), std::numeric_limits<T>::min()};
+  require(nr3d::find_out_of_range(values.data(), 3, 0, 5) == -1, "all in range");
+  require(nr3d::find_out_of_range(values.data(), 5, 0, 5) == 3, "the largest is found");
+  require(nr3d::find_out_of_range(values.data() + 4, 1, 0, 5) == 0, "the smallest is found");
+}
+
+}  // namespace
+
+int main() {
+  exercise_checks<float>();
+  exercise_checks<double>();
+  exercise_range<int32_t>();
+  exercise_range<int64_t>();
+  exercise_ops<float>();
+  exercise_ops<double>();
+  std::puts("done");
+}
