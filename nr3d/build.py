@@ -16,12 +16,13 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from nr3d.config import Config, ConfigError, check_section, override
 from nr3d.checks import did_you_mean
+from nr3d.config import override
 from nr3d.data.datamodule import MultiViewDataModule
 from nr3d.models import MODELS
 from nr3d.optim import OPTIMIZERS
 from nr3d.renderer import RENDERERS
+from nr3d.schema import Config, ConfigError, check_section
 from nr3d.training.checkpoints import load_model_weights, read_checkpoint
 from nr3d.training.module import LossWeights, ReconstructionModule, Schedule
 from nr3d.training.trainer import RunSettings, TrainerSettings
@@ -57,9 +58,7 @@ def check_config(config: Mapping[str, Any]) -> Config:
         raise ConfigError(f"{missing[0]}: section missing in the experiment")
     sections = {key: _check_part(key, config[key]) for key in SECTIONS}
     elsewhere = [f"{section}.{key}" for section, part in sections.items() for key in part]
-    top = check_section(
-        "", config, RunSettings, extra=("use", *SECTIONS), elsewhere=elsewhere
-    )
+    top = check_section("", config, RunSettings, extra=("use", *SECTIONS), elsewhere=elsewhere)
     plain = {key: value for key, value in top.items() if key not in sections}
     return {**plain, **sections}
 
@@ -86,7 +85,8 @@ def build_data(config: Mapping[str, Any]) -> MultiViewDataModule:
     angle = renderer.get("viewing_angle", data.viewing_angle)
     if abs(angle - data.viewing_angle) > 1e-4:
         raise ConfigError(
-            f"renderer.viewing_angle: must be {data.viewing_angle:g} as in {data.path}, got {angle:g}"
+            f"renderer.viewing_angle: must be {data.viewing_angle:g} as in {data.path}, "
+            f"got {angle:g}"
         )
     size = renderer.get("image_size", data.image_size[0])
     if data.image_size != (size, size):
@@ -121,7 +121,9 @@ def build_module(
     )
 
 
-def load_trained(path: Path, overrides: Sequence[str] = ()) -> tuple[Config, ReconstructionModule, int]:
+def load_trained(
+    path: Path, overrides: Sequence[str] = ()
+) -> tuple[Config, ReconstructionModule, int]:
     """Rebuild what a checkpoint holds, from nothing but the checkpoint.
 
     Returns:
@@ -156,13 +158,14 @@ def _find_class(key: str, section: Any) -> Owner:
     """Find the class that `name` means: a key of the family's table, or a dotted path."""
     table = FAMILIES[key]
     name = section.get("name") if isinstance(section, Mapping) else None
+    name = str(name)
     if name in table:
         return table[name]
-    module_name, _, attribute = str(name).rpartition(".")
+    module_name, _, attribute = name.rpartition(".")
     if not module_name:
         raise ConfigError(
             f"{key}.name: must be one of {', '.join(table)} or a dotted path, got {name!r}"
-            f"{did_you_mean(str(name), table)}"
+            f"{did_you_mean(name, table)}"
         )
     try:
         found: Owner = getattr(import_module(module_name), attribute)

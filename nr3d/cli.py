@@ -11,9 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from nr3d.config import GROUPS, ConfigError, list_choices
+from nr3d.config import GROUPS, list_choices
+from nr3d.schema import ConfigError
 
 WRONG_INPUT = 2
 INTERRUPTED = 130
@@ -122,7 +121,7 @@ def _add_dataset(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     build.set_defaults(run=_dataset_build)
     inspect = actions.add_parser("inspect", help="print what a file holds, write a contact sheet")
     inspect.add_argument("file", type=Path)
-    inspect.add_argument("-o", "--output", type=Path, help="the contact sheet's PNG")
+    inspect.add_argument("-o", "--output", type=Path, help="the contact sheet (default: FILE.png)")
     inspect.set_defaults(run=_dataset_inspect)
     verify = actions.add_parser("verify", help="check every image of a file")
     verify.add_argument("file", type=Path)
@@ -162,7 +161,9 @@ def _dataset_build(arguments: argparse.Namespace) -> int:
     from nr3d.data import recipes
 
     if arguments.recipe in ("-h", "--help"):
-        print(f"usage: nr3d dataset build RECIPE ...\n\nrecipes: {', '.join(recipes.recipe_names())}")
+        print(
+            f"usage: nr3d dataset build RECIPE ...\n\nrecipes: {', '.join(recipes.recipe_names())}"
+        )
         return 0
     recipes.build(arguments.recipe, arguments.rest)
     return 0
@@ -171,7 +172,7 @@ def _dataset_build(arguments: argparse.Namespace) -> int:
 def _dataset_inspect(arguments: argparse.Namespace) -> int:
     from nr3d.data.inspect import inspect
 
-    inspect(arguments.file, output=arguments.output)
+    inspect(arguments.file, arguments.output or arguments.file.with_suffix(".png"))
     return 0
 
 
@@ -204,6 +205,6 @@ def _describe_choices() -> str:
     lines += [
         "",
         "keys: seed, name, logger=csv|wandb, resume=last|auto|PATH, init_from=PATH and",
-        "section.key of renderer, model, dataset, loss, optimizer, trainer; --print shows them all.",
+        "section.key of renderer, model, dataset, loss, optimizer, trainer (--print shows all)",
     ]
     return "\n".join(lines)

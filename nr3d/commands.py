@@ -13,16 +13,15 @@ from rich.console import Console
 
 from nr3d.build import (
     build_data,
-    build_model,
     build_module,
-    build_renderer,
     build_trainer_settings,
     check_config,
     choose_device,
     load_trained,
 )
-from nr3d.config import Config, ConfigError, compose, override, to_yaml
+from nr3d.config import compose, override, to_yaml
 from nr3d.data import recipes
+from nr3d.schema import Config, ConfigError
 from nr3d.training.checkpoints import find_checkpoint, load_model_weights, read_checkpoint
 from nr3d.training.evaluation import Report, print_report, write_report
 from nr3d.training.evaluation import evaluate as evaluate_model
@@ -37,7 +36,7 @@ from nr3d.training.run_folder import (
 )
 from nr3d.training.trainer import fit
 
-BUILT_ON_FIRST_USE = "synthetic"
+EMBEDDED = "synthetic"  # the recipe whose dataset is made at its first use
 log = logging.getLogger("nr3d")
 
 
@@ -159,11 +158,11 @@ def _resume_config(
 def _build_embedded_dataset(config: Config) -> None:
     """Make the embedded dataset at its first use; every other one has to be there."""
     path = Path(config["dataset"]["path"])
-    if config["use"]["dataset"] != BUILT_ON_FIRST_USE or path.exists():
+    if path.exists() or path != Path(recipes.load_recipe(EMBEDDED).DEFAULT_PATH):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     print(f"{path} does not exist yet; making it")
-    recipes.build(BUILT_ON_FIRST_USE, ["-o", str(path)])
+    recipes.build(EMBEDDED, ["-o", str(path)])
 
 
 def _make_loggers(config: Config, run: RunFolder, start_step: int) -> list[Logger]:

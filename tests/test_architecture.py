@@ -15,9 +15,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 EVERYTHING = frozenset(
     "build checks commands config data doctor geometry losses metrics models ops optim renderer "
-    "training visualize _C".split()
+    "schema training visualize _C".split()
 )
-LIBRARIES = EVERYTHING - {"build", "commands", "doctor", "_C"}
+LIBRARIES = EVERYTHING - {"schema", "build", "commands", "doctor", "_C"}
 
 
 def words(text: str) -> frozenset[str]:
@@ -48,7 +48,8 @@ ROOMS = {
     "training": Room(
         LIBRARIES - {"config"}, words("torch numpy pytorch_lightning rich"), words("PIL wandb")
     ),
-    "config": Room(words(""), words("omegaconf")),
+    "schema": Room(words(""), words("")),
+    "config": Room(words("schema"), words("omegaconf")),
     "build": Room(EVERYTHING, words("torch pytorch_lightning omegaconf rich")),
     "commands": Room(EVERYTHING, words("torch pytorch_lightning omegaconf rich")),
     "cli": Room(EVERYTHING, words("rich")),

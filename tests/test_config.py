@@ -10,14 +10,13 @@ from omegaconf import OmegaConf
 from nr3d.build import FAMILIES, SECTIONS, build_model, build_renderer, check_config
 from nr3d.config import (
     GROUPS,
-    ConfigError,
-    check_section,
     compose,
     configs_folder,
     list_choices,
     override,
     to_yaml,
 )
+from nr3d.schema import ConfigError, check_section
 
 CHOICES = list_choices()
 PARTS = [(group, choice) for group in GROUPS for choice in CHOICES[group]]
@@ -144,8 +143,11 @@ def test_broken_experiment_files(tmp_path: Path) -> None:
     path.write_text("name: x", encoding="utf-8")
     with pytest.raises(ConfigError, match="use.renderer: missing; name one of kato"):
         compose(str(path), [])
-    path.write_text("name: x\nuse: {rendrer: kato, renderer: kato, model: small, "
-                    "dataset: synthetic, trainer: default}", encoding="utf-8")
+    path.write_text(
+        "name: x\nuse: {rendrer: kato, renderer: kato, model: small, "
+        "dataset: synthetic, trainer: default}",
+        encoding="utf-8",
+    )
     with pytest.raises(ConfigError, match="use.rendrer: must be one of .*did you mean renderer"):
         compose(str(path), [])
 

@@ -47,7 +47,9 @@ def test_png_round_trip_clips(tmp_path: Path) -> None:
 
 
 def test_wrong_shapes_and_titles() -> None:
-    with pytest.raises(ValueError, match=r"image_grid: cells must be \[R, C, H, W, 3\], got \[4, 3\]"):
+    with pytest.raises(
+        ValueError, match=r"image_grid: cells must be \[R, C, H, W, 3\], got \[4, 3\]"
+    ):
         image_grid(np.zeros((4, 3), dtype=np.float32))
     with pytest.raises(ValueError, match="image_grid: titles must be 2, got 1"):
         image_grid(np.zeros((1, 2, 4, 4, 3), dtype=np.float32), titles=("a",))

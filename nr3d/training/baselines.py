@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nr3d.data.multiview import MultiViewDataset
@@ -45,7 +46,8 @@ def mean_shapes(dataset: MultiViewDataset, num_categories: int) -> MeanShapes:
         num_categories: C.
     """
     category = torch.from_numpy(np.asarray(dataset.index.category[dataset.objects]))
-    shapes, thresholds = [], []
+    shapes: list[Tensor | None] = []
+    thresholds: list[Tensor] = []
     for number in range(num_categories):
         members = dataset.objects[(category == number).numpy()]
         if len(members) == 0:
@@ -60,7 +62,7 @@ def mean_shapes(dataset: MultiViewDataset, num_categories: int) -> MeanShapes:
     return MeanShapes(torch.stack(voxels), torch.stack(thresholds))
 
 
-def _read_voxels(dataset: MultiViewDataset, objects: np.ndarray) -> Tensor:  # type: ignore[type-arg]
+def _read_voxels(dataset: MultiViewDataset, objects: NDArray[np.int64]) -> Tensor:
     parts = []
     for start in range(0, len(objects), OBJECTS_PER_READ):
         rows = objects[start : start + OBJECTS_PER_READ]

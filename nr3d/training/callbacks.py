@@ -11,8 +11,15 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar
-from rich.progress import TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
 
 from nr3d.data.batch import MultiViewBatch
 from nr3d.training.module import ReconstructionModule
@@ -142,6 +149,8 @@ class Progress(pl.Callback):
 
     def _numbers(self, trainer: pl.Trainer) -> str:
         metrics = trainer.callback_metrics
-        parts = [f"{text} {float(metrics[key]):.4f}" for key, text in SHOWN.items() if key in metrics]
+        parts = [
+            f"{text} {float(metrics[key]):.4f}" for key, text in SHOWN.items() if key in metrics
+        ]
         rate = self._images / max(time.perf_counter() - self._since, 1e-9)
         return "  ".join([*parts, f"{rate:.0f} images/s"])

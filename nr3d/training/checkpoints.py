@@ -63,12 +63,10 @@ class Checkpoints(pl.Callback):
         if trainer.sanity_checking:
             return
         iou = float(trainer.callback_metrics.get("val/iou", torch.tensor(float("nan"))))
-        better = iou > self.best_iou
-        if better:
+        if iou > self.best_iou:
             self.best_iou = iou
+            trainer.save_checkpoint(self.run.best)  # before last.ckpt, which says it is there
         self._save_last(trainer)
-        if better:
-            trainer.save_checkpoint(self.run.best)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save where training stopped, at its end or at an interruption."""

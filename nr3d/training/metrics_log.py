@@ -50,7 +50,7 @@ class MetricsLog(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Append one row; `step` is counted from 0, the column holds the steps done."""
-        values = {key: repr(float(value)) for key, value in metrics.items() if key != "epoch"}
+        values = {key: f"{float(value):.7g}" for key, value in metrics.items() if key != "epoch"}
         if not values:
             return
         row: Row = {"step": str((step or 0) + 1), **values}

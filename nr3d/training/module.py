@@ -106,7 +106,7 @@ class ReconstructionModule(pl.LightningModule):
         rendered = self.renderer.silhouettes(mesh, eyes)  # type: ignore[operator]
         target = batch.images[:, :, 3].repeat_interleave(num_views, dim=0)  # [B * N, N, H, W]
         silhouette = silhouette_iou_loss(rendered.flatten(0, 1), target.flatten(0, 1))
-        loss = self.weights.silhouette * silhouette
+        loss: Tensor = self.weights.silhouette * silhouette
         if self.weights.smoothness > 0:
             smoothness = smoothness_loss(mesh.vertices, self._edges_of(mesh))
             loss = loss + self.weights.smoothness * smoothness

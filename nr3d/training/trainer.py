@@ -113,7 +113,9 @@ def fit(
     return trainer.global_step >= settings.max_steps
 
 
-def make_trainer(settings: TrainerSettings, run: RunFolder, loggers: Sequence[Logger]) -> pl.Trainer:
+def make_trainer(
+    settings: TrainerSettings, run: RunFolder, loggers: Sequence[Logger]
+) -> pl.Trainer:
     """Build the Lightning trainer; checkpoints, bar and seeds are ours."""
     callbacks = [Checkpoints(run, every=settings.save_every), ImageGrids(run.images), Progress()]
     with quiet_lightning():
@@ -166,7 +168,9 @@ def stop_on_signals(trainer: pl.Trainer) -> Iterator[None]:
         trainer.should_stop = True
 
     try:
-        previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        previous = {
+            number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)
+        }
     except ValueError:  # not the main thread: signals are not ours to handle
         yield
         return

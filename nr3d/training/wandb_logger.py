@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from importlib.util import find_spec
 from typing import Any
 
@@ -27,10 +28,11 @@ def make_wandb_logger(run: RunFolder, *, project: str, config: dict[str, Any]) -
     os.environ.setdefault("WANDB_MODE", "offline")
     os.environ.setdefault("WANDB_SILENT", "true")
     from pytorch_lightning.loggers import WandbLogger
-    from wandb.util import generate_id
 
     stored = run.path / "wandb_id.txt"
-    identifier = stored.read_text(encoding="utf-8").strip() if stored.is_file() else generate_id()
+    identifier = (
+        stored.read_text(encoding="utf-8").strip() if stored.is_file() else secrets.token_hex(4)
+    )
     write_atomically(stored, identifier.encode())
     return WandbLogger(
         project=project,

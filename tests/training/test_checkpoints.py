@@ -43,7 +43,9 @@ def test_full_disk_leaves_the_last_checkpoint(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(checkpoints.os, call, fail)
-    with pytest.raises(OSError, match=r"last\.ckpt: not saved \(No space left on device\); the last"):
+    with pytest.raises(
+        OSError, match=r"last\.ckpt: not saved \(No space left on device\); the last"
+    ):
         AtomicCheckpointIO().save_checkpoint(CONTENT, path)
     monkeypatch.undo()
     assert path.read_bytes() == b"old"

@@ -45,7 +45,9 @@ def test_nothing_to_resume() -> None:
     assert find_resumed_run("auto", "a") is None
     with pytest.raises(FileNotFoundError, match="resume: no run with a checkpoint in runs/a"):
         find_resumed_run("last", "a")
-    with pytest.raises(FileNotFoundError, match="resume: .*not found; give last, auto or the folder"):
+    with pytest.raises(
+        FileNotFoundError, match="resume: .*not found; give last, auto or the folder"
+    ):
         find_resumed_run("elsewhere", "a")
 
 

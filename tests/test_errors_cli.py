@@ -1,0 +1,159 @@
+"""Wrong input on the command line: one line, no traceback, exit code 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from nr3d.cli import main
+from tests.training.conftest import IMAGE_SIZE, write_tiny_dataset
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with tiny.h5 and a run of two steps."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_tiny_dataset(folder / "tiny.h5")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["train", *settings(folder), "trainer.max_steps=2"]) == 0
+    return folder
+
+
+def settings(folder: Path) -> list[str]:
+    return [
+        f"dataset.path={folder / 'tiny.h5'}",
+        f"renderer.image_size={IMAGE_SIZE}",
+        "dataset.batch_size=2",
+        "trainer.validate_every=2",
+        "trainer.accelerator=cpu",
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    """Run a command that must fail, and give what it says."""
+    assert main([str(argument) for argument in arguments]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ")
+    return error
+
+
+def best(trained: Path) -> Path:
+    (path,) = trained.glob("runs/*/*/checkpoints/best.ckpt")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["defalt"], "experiment: must be one of"),
+        (["default", "furniture"], "experiment: must be one, got default, furniture"),
+        (["trainer.max_step=1"], "did you mean trainer.max_steps?"),
+        (["furniture"], "furniture.h5"),
+        (["dataset.path=no.h5", "dataset=furniture"], "no.h5"),
+        (["resume=last"], "resume: no run with a checkpoint in runs/default"),
+        (["resume=nowhere"], "resume: nowhere/checkpoints/last.ckpt not found"),
+    ],
+)
+def test_train(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    assert message in fails(capsys, "train", *arguments)
+
+
+def test_dataset_that_does_not_fit(capsys: pytest.CaptureFixture[str], trained: Path) -> None:
+    fit = settings(trained)
+    error = fails(capsys, "train", *fit, "renderer.viewing_angle=30")
+    assert "renderer.viewing_angle: must be 15 as in" in error
+    error = fails(capsys, "train", *fit, "renderer.image_size=32")
+    assert "renderer.image_size: must be that of the images" in error
+    assert "(16 x 16), got 32" in error
+
+
+def test_broken_datasets(capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path) -> None:
+    for name, content in {
+        "empty.h5": b"",
+        "cut.h5": (trained / "tiny.h5").read_bytes()[:5000],
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        assert name in fails(capsys, "train", *settings(trained), f"dataset.path={name}")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["images"] = np.zeros(3)
+    assert "other.h5" in fails(capsys, "train", *settings(trained), "dataset.path=other.h5")
+
+
+def test_evaluate_without_voxels(
+    capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path
+) -> None:
+    write_tiny_dataset(tmp_path / "bare.h5", with_voxels=False)
+    error = fails(capsys, "evaluate", best(trained), "dataset.path=bare.h5")
+    assert "must have voxels, got none" in error
+
+
+def test_wrong_checkpoints(
+    capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path
+) -> None:
+    assert "no.ckpt not found" in fails(capsys, "evaluate", "no.ckpt")
+    assert "no checkpoints/best.ckpt" in fails(capsys, "evaluate", ".")
+    content = best(trained).read_bytes()
+    (tmp_path / "cut.ckpt").write_bytes(content[: len(content) // 2])
+    for command in (["evaluate", "cut.ckpt"], ["train", *settings(trained), "init_from=cut.ckpt"]):
+        assert "must be a whole checkpoint, got a truncated" in fails(capsys, *command)
+    error = fails(capsys, "evaluate", best(trained), "model.free_zero_coordinate=true")
+    assert "did you mean model.free_zero_coordinates?" in error
+    error = fails(capsys, "evaluate", best(trained), "model.encoder=kato")
+    assert "must be of the configured model, got another: " in error
+    error = fails(capsys, "evaluate", best(trained), "model=kato")
+    assert "model: cannot be changed to kato in a stored configuration" in error
+
+
+def test_resuming_a_broken_or_foreign_run(
+    capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path
+) -> None:
+    run = best(trained).parent.parent
+    error = fails(capsys, "train", "furniture", f"resume={run}")
+    assert "is a run of the experiment default, not of furniture" in error
+    broken = tmp_path / "runs" / "default" / "2000" / "checkpoints" / "last.ckpt"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"PK\x03\x04")
+    assert "truncated or foreign file" in fails(capsys, "train", "resume=last")
+
+
+def test_wrong_split(capsys: pytest.CaptureFixture[str], trained: Path) -> None:
+    error = fails(capsys, "evaluate", best(trained), "--split", "tset")
+    assert "split must be one of train, val, test, got 'tset'; did you mean test?" in error
+
+
+def test_reconstruct(capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path) -> None:
+    assert "no run in runs/" in fails(capsys, "reconstruct", "x.png", "-o", "out")
+    (tmp_path / "text.png").write_text("no image")
+    command = ("reconstruct", "text.png", "-o", "out", "--checkpoint", best(trained))
+    assert "text.png must be an image" in fails(capsys, *command)
+    noise = np.random.default_rng(0).integers(0, 255, (50, 50, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "text.png")
+    assert "or a plain background" in fails(capsys, *command)
+    assert not (tmp_path / "out").exists()
+
+
+def test_traceback_on_request() -> None:
+    with pytest.raises(FileNotFoundError):
+        main(["evaluate", "no.ckpt", "--traceback"])
+
+
+def test_unknown_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean furniture?" in fails(capsys, "dataset", "build", "furnitur")
+
+
+@pytest.mark.parametrize("arguments", [[], ["trian"], ["train", "--nonsense"], ["dataset"]])
+def test_usage(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    assert error.value.code == 2
+    assert "usage: nr3d" in capsys.readouterr().err
