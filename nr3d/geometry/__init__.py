@@ -4,6 +4,7 @@ from nr3d.geometry.camera import eye_from_angles, look, look_at, orthographic, p
 from nr3d.geometry.icosphere import icosphere
 from nr3d.geometry.mesh import Mesh
 from nr3d.geometry.topology import edges_with_opposite_vertices
+from nr3d.geometry.voxelize import voxelize, voxelize_surface
 
 __all__ = [
     "Mesh",
@@ -14,4 +15,6 @@ __all__ = [
     "look_at",
     "orthographic",
     "perspective",
+    "voxelize",
+    "voxelize_surface",
 ]
