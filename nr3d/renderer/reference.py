@@ -138,15 +138,21 @@ def _coverage(corners: Tensor, height: int, width: int) -> Tensor:
         for size in (width, height)
     )
     x, y = corners[:, 0], corners[:, 1]
-    # The bounding box says nothing new, except where rounding makes a sliver's three half-planes
-    # agree along the whole line through it.
-    covered = ((grid_y >= y.min()) & (grid_y <= y.max()))[:, None]
-    covered = covered & ((grid_x >= x.min()) & (grid_x <= x.max()))
+    # The bounding box, with a margin for rounding, says nothing new, except where rounding makes
+    # a sliver's three half-planes agree along the whole line through it.
+    covered = _within(y, height)[:, None] & _within(x, width)
     for a, b, _ in EDGES:
         along = (grid_y - y[a]) * (x[b] - x[a])
         across = (grid_x - x[a]) * (y[b] - y[a])
         covered &= ~(along[:, None] < across)
     return covered
+
+
+def _within(ndc: Tensor, size: int) -> Tensor:
+    """Mark the pixels of an axis that lie between the extremes of `ndc`, 1/64 px more or less."""
+    low, high = _to_pixels(ndc, size).aminmax()
+    index = torch.arange(size).to(ndc)
+    return (index >= low - 1 / 64) & (index <= high + 1 / 64)
 
 
 def _barycentric(corners: Tensor, height: int, width: int) -> Tensor:
@@ -248,10 +254,10 @@ def _scan_edge(
 
 def _pixel_lines(a_u: Tensor, b_u: Tensor, num_u: int) -> Tensor:
     """List the pixel lines that an edge from `a_u` to `b_u` crosses; none if it is one of them."""
-    low, high = sorted((a_u.item(), b_u.item()))
+    low, high = torch.stack([a_u, b_u]).aminmax()
     # Truncation towards 0, as the authors have it: an edge that ends within (-1, 0) still
     # reaches line 0.
-    last = int(min(max(high, -1.0), num_u - 1.0))
+    last = high.clamp(-1, num_u - 1).trunc()
     lines = torch.arange(num_u, device=a_u.device)
     return lines[(lines >= low) & (lines <= last) & (low != high)]
 
