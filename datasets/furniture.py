@@ -119,8 +119,9 @@ def parse_properties(text: str) -> dict[str, str]:
         line = line.lstrip()
         if not line or line[0] in "#!":
             continue
-        key, _, value = line.partition("=")
-        values[_unescape(key.strip())] = _unescape(value.strip())
+        match = re.match(r"((?:\\.|[^=:\\])*)[=:]?(.*)", line)
+        assert match is not None, line
+        values[_unescape(match[1].strip())] = _unescape(match[2].strip())
     return values
 
 

@@ -252,7 +252,8 @@ def build(arguments: argparse.Namespace) -> None:
 
 def verify(path: Path) -> None:
     """Check every image of the dataset."""
-    verify_dataset(path)
+    index = verify_dataset(path)
+    print(f"{path}: {len(index.ids)} objects are sound")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,135 @@
+"""Finding and running recipes; building goes on, skips what is broken, and says so."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from nr3d.data.building import Job, build_dataset
+from nr3d.data.format import read_index
+from nr3d.data.recipes import build, find_recipe, load_recipe, load_recipe_file, recipe_names
+from tests.data.conftest import HEADER
+
+RECIPE = '''"""A recipe for the tests."""
+import sys
+from dataclasses import replace
+from tests.data.conftest import make_tiny_record
+
+CALLS = []
+
+def make_record(job):
+    CALLS.append(job.id)
+    if job.settings["number"] == 2:
+        raise ValueError("no faces")
+    return replace(make_tiny_record(job.settings["number"]), id=job.id, category=job.category)
+'''
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny_recipe.py"
+    path.write_text(RECIPE)
+    return path
+
+
+def jobs(count: int) -> list[Job]:
+    return [Job(f"job {row}", row % 2, {"number": row}) for row in range(count)]
+
+
+def test_shipped_recipes_are_found() -> None:
+    assert {"furniture", "meshes", "synthetic"} <= set(recipe_names())
+    for name in ("furniture", "meshes", "synthetic"):
+        module = load_recipe(name)
+        assert callable(module.build) and callable(module.verify)
+        module.add_arguments(argparse.ArgumentParser())
+
+
+def test_unknown_recipe_lists_the_known() -> None:
+    with pytest.raises(ValueError, match="one of furniture, .*, got 'furnitur'; did you mean furn"):
+        find_recipe("furnitur")
+
+
+def test_local_recipe_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "meshes.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert find_recipe("meshes") == tmp_path / "datasets" / "meshes.py"
+    assert find_recipe("furniture").parent != tmp_path / "datasets"
+
+
+@pytest.mark.parametrize("name", ["furniture", "meshes", "synthetic"])
+def test_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        build(name, ["--help"])
+    assert f"nr3d dataset build {name}" in capsys.readouterr().out
+
+
+def test_broken_objects_are_skipped_by_name(
+    tmp_path: Path, recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "out.h5"
+    report = build_dataset(path, recipe=recipe, jobs=jobs(5), header=HEADER)
+    assert report.num_objects == 4 and report.skipped == {"job 2": "no faces"}
+    assert "skipped job 2: no faces" in capsys.readouterr().err
+    index = read_index(path)
+    assert index.ids == ("job 0", "job 1", "job 3", "job 4")
+    assert index.header.card["skipped"] == "1" and "hollow" in index.header.card
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["out.h5", "tiny_recipe.py"]
+
+
+def interrupt_at(module: ModuleType, number: int) -> Callable[[Job], object]:
+    original = module.make_record
+
+    def make_record(job: Job) -> object:
+        if job.settings["number"] == number:
+            raise KeyboardInterrupt
+        return original(job)
+
+    return make_record
+
+
+def test_a_killed_build_goes_on(
+    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out.h5"
+    module = load_recipe_file(recipe)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "make_record", interrupt_at(module, 4))
+        with pytest.raises(KeyboardInterrupt):
+            build_dataset(path, recipe=recipe, jobs=jobs(6), header=HEADER)
+    assert module.CALLS == ["job 0", "job 1", "job 2", "job 3"] and not path.exists()
+    build_dataset(path, recipe=recipe, jobs=jobs(6), header=HEADER)
+    assert module.CALLS[4:] == ["job 4", "job 5"]  # the broken one is not tried again
+    assert read_index(path).ids == ("job 0", "job 1", "job 3", "job 4", "job 5")
+
+
+def test_nothing_usable_is_an_error(tmp_path: Path, recipe: Path) -> None:
+    with pytest.raises(ValueError, match="got none: all 1 were skipped; the first: .*no faces"):
+        build_dataset(tmp_path / "o.h5", recipe=recipe, jobs=jobs(3)[2:], header=HEADER)
+    with pytest.raises(ValueError, match="must get at least one object, got none: all 0"):
+        build_dataset(tmp_path / "o.h5", recipe=recipe, jobs=[], header=HEADER)
+    assert [file.name for file in tmp_path.iterdir() if file.name.startswith("o.h5")] == []
+
+
+def test_copies_share_a_split(tmp_path: Path) -> None:
+    recipe = tmp_path / "same_recipe.py"
+    recipe.write_text(
+        RECIPE.replace('make_tiny_record(job.settings["number"])', "make_tiny_record(0)")
+    )
+    build_dataset(tmp_path / "out.h5", recipe=recipe, jobs=jobs(2) + jobs(12)[3:], header=HEADER)
+    index = read_index(tmp_path / "out.h5")
+    assert len(np.unique(index.split)) == 1
+    assert index.header.card["families of near copies"] == "1"
+    build_dataset(
+        tmp_path / "out.h5",
+        recipe=recipe,
+        jobs=jobs(2) + jobs(12)[3:],
+        header=HEADER,
+        group_copies=False,
+    )
+    assert len(np.unique(read_index(tmp_path / "out.h5").split)) > 1
