@@ -1,20 +1,26 @@
 """Meshes, cameras and what can be computed from them alone."""
 
 from nr3d.geometry.camera import eye_from_angles, look, look_at, orthographic, perspective
+from nr3d.geometry.files import load_mesh, normalize
 from nr3d.geometry.icosphere import icosphere
-from nr3d.geometry.mesh import Mesh
+from nr3d.geometry.mesh import LoadedMesh, Mesh
+from nr3d.geometry.obj import save_obj
 from nr3d.geometry.topology import edges_with_opposite_vertices
 from nr3d.geometry.voxelize import voxelize, voxelize_surface
 
 __all__ = [
+    "LoadedMesh",
     "Mesh",
     "edges_with_opposite_vertices",
     "eye_from_angles",
     "icosphere",
+    "load_mesh",
     "look",
     "look_at",
+    "normalize",
     "orthographic",
     "perspective",
+    "save_obj",
     "voxelize",
     "voxelize_surface",
 ]

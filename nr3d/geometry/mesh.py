@@ -37,3 +37,18 @@ class Mesh:
     def to(self, device: torch.device | str) -> Mesh:
         """Move both tensors to `device`."""
         return Mesh(self.vertices.to(device), self.faces.to(device))
+
+
+@dataclass(frozen=True)
+class LoadedMesh:
+    """One mesh as a file holds it.
+
+    Attributes:
+        vertices: Positions in the file's own frame and length unit. [V, 3], float32
+        faces: Vertex indices of each triangle. [F, 3], int64
+        face_colors: RGB in [0, 1], or None where the file knows no colours. [F, 3], float32
+    """
+
+    vertices: Tensor
+    faces: Tensor
+    face_colors: Tensor | None = None
