@@ -15,7 +15,7 @@
 // the resolver that picks.
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__CUDACC__)
-#define NR3D_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#define NR3D_VECTOR_CLONES __attribute__((target_clones("avx2", "default")))
 #else
 #define NR3D_VECTOR_CLONES
 #endif

@@ -13,12 +13,13 @@ struct KatoGradientParams {
   const T* vertices;          // [M, V, 3] NDC x, y in [-1, 1], y up; z is not read
   const int32_t* faces;       // [F, 3] vertex indices, each in [0, V)
   const int32_t* face_index;  // [M, H, W] the face seen: -1 or [0, 2F); row 0 is the top
-  const T* image;             // [M, C, H, W] the hard image
-  const T* grad_image;        // [M, C, H, W] gradient of the loss
+  const T* image;             // [M, C, H, W] the hard image; null: the silhouette of face_index, C = 1
+  const T* grad_image;        // [M, C, H, W] gradient of the loss; of a silhouette [M, H/factor, W/factor]
   T* grad_vertices;           // [M, V, 3] out: gradient in NDC; z is 0
   int64_t num_meshes, num_vertices, num_faces;
   int num_channels, height, width;
-  T eps;  // added to the distances, NDC
+  int factor;  // a silhouette is the mean of factor x factor pixels; else 1
+  T eps;       // added to the distances, NDC
 };
 
 // The two ways to walk over an image. Along a column (u = x, v = y) edges move in y; along a row
@@ -56,7 +57,8 @@ NR3D_HD void lines_of(const Edge<T>& edge, int size, int& first, int& last) {
 template <class T>
 NR3D_HD int inner_pixel(const Edge<T>& edge, T crossing, int length) {
   const T inner = edge.outwards_up ? std::floor(crossing) : std::ceil(crossing);
-  return inner >= T(-1) && inner <= T(length) ? static_cast<int>(inner) : -2;
+  const T from_below = inner > T(-2) ? inner : T(-2);
+  return static_cast<int>(from_below < T(length + 1) ? from_below : T(length + 1));
 }
 template <class T>
 NR3D_HD int outer_pixel(const Edge<T>& edge, int inner) {
@@ -73,7 +75,7 @@ NR3D_HD T crossing(const Edge<T>& edge, T u) {
 template <class T>
 NR3D_HD T second_crossing(const Edge<T>& e, T u) {
   return (u - e.au) * (u - e.cu) < T(0) ? e.av + (e.cv - e.av) / (e.cu - e.au) * (u - e.au)
-                                        : e.bv + (e.cv - e.bv) / (e.cu - e.bu) * (u - e.bu);
+                                        : e.cv + (e.bv - e.cv) / (e.bu - e.cu) * (u - e.cu);
 }
 
 // The last pixel of the face on line u, as seen from the edge.
@@ -95,11 +97,13 @@ NR3D_HD T lever_of_b(const Edge<T>& e, T u, int size) {
   return e.au == u ? T(0) : (e.bu - e.au) / (u - e.au) * T(2) / size;
 }
 
-// What a pixel at signed distance t (pixels) whose change lowers the loss by `gain` adds to a vertex.
-template <class T>
-NR3D_HD T pull(T gain, T lever, T t, T eps) {
-  const T distance = lever * t;
-  return -gain / (distance > T(0) ? distance + eps : distance - eps);
+// What a pixel at signed distance t (pixels) whose change lowers the loss by `gain` adds to a vertex. V is T or a
+// pack of T.
+template <class V, class T>
+NR3D_HD V pull(const V& gain, T lever, const V& t, T eps) {
+  const V distance = lever * t;
+  const V further = distance + eps, nearer = distance - eps;
+  return -gain / (distance > T(0) ? further : nearer);
 }
 
 }  // namespace nr3d

@@ -102,6 +102,26 @@ void store_weights(const RasterizeParams<T>& p, const T* vertices, const int32_t
   }
 }
 
+// Write the share of covered pixels of each factor x factor block.
+template <class T>
+void store_silhouette(const RasterizeParams<T>& p, int64_t mesh, const Band<T>& band) {
+  const int width = p.width / p.factor, height = p.height / p.factor;
+  const T share = T(1) / (p.factor * p.factor);
+  std::vector<int32_t> covered(width);
+  for (int k = 0; k < band.num_rows; k += p.factor) {
+    std::fill(covered.begin(), covered.end(), 0);
+    for (int row = k; row < k + p.factor; ++row) {
+      const int32_t* faces_seen = band.face.data() + static_cast<size_t>(row) * band.stride;
+      for (int i = 0; i < width; ++i) {
+        for (int l = 0; l < p.factor; ++l) covered[i] += faces_seen[i * p.factor + l] >= 0;
+      }
+    }
+    const int64_t row = height - 1 - (band.first_row + k) / p.factor;
+    T* out = p.silhouettes + (mesh * height + row) * width;
+    for (int i = 0; i < width; ++i) out[i] = share * covered[i];
+  }
+}
+
 // Write the band to the output, whose row 0 is the top.
 template <class T>
 void store_band(const RasterizeParams<T>& p, int64_t mesh, const T* vertices, const Band<T>& band) {
@@ -116,6 +136,7 @@ void store_band(const RasterizeParams<T>& p, int64_t mesh, const T* vertices, co
     }
     if (p.weights) store_weights(p, vertices, faces_seen, row, p.weights + 3 * out);
   }
+  if (p.silhouettes) store_silhouette(p, mesh, band);
 }
 
 }  // namespace
@@ -125,7 +146,8 @@ void rasterize_cpu(const RasterizeParams<T>& p, int threads) {
   // An image is drawn whole where there are enough of them, else in bands.
   const int64_t bands_wanted = std::max<int64_t>(1, 4 * threads / std::max<int64_t>(p.num_meshes, 1));
   const int64_t num_bands = threads > 1 ? std::min<int64_t>(bands_wanted, (p.height + 31) / 32) : 1;
-  const int rows = static_cast<int>((p.height + num_bands - 1) / num_bands);
+  const int even_rows = static_cast<int>((p.height + num_bands - 1) / num_bands);
+  const int rows = (even_rows + p.factor - 1) / p.factor * p.factor;
   parallel_for(p.num_meshes * num_bands, 1, threads, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       const int64_t mesh = task / num_bands;

@@ -1,8 +1,8 @@
 """The renderer layer: usable alone, needs torch and nothing else."""
 
-from nr3d.renderer.kato import kato_edges
+from nr3d.renderer.kato import kato_edges, kato_silhouettes
 from nr3d.renderer.neural_renderer import NeuralRenderer
-from nr3d.renderer.rasterize import Fragments, rasterize, rasterize_face_index
+from nr3d.renderer.rasterize import Fragments, rasterize
 
 RENDERERS = {"kato": NeuralRenderer}
 
@@ -11,6 +11,6 @@ __all__ = [
     "Fragments",
     "NeuralRenderer",
     "kato_edges",
+    "kato_silhouettes",
     "rasterize",
-    "rasterize_face_index",
 ]

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nr3d import ops as ops
 from nr3d.checks import at_least_float32
+from nr3d.renderer.rasterize import size_of
 
 
 def kato_edges(
@@ -42,3 +43,55 @@ def kato_edges(
         at_least_float32(image), at_least_float32(vertices), faces, face_index, eps
     )
     return edged
+
+
+def kato_silhouettes(
+    vertices: Tensor,
+    faces: Tensor,
+    *,
+    image_size: int | tuple[int, int],
+    anti_aliasing: bool = True,
+    near: float = 0.1,
+    far: float = 100.0,
+    eps: float = 1e-4,
+    fill_back: bool = True,
+) -> Tensor:
+    """Draw silhouettes with Kato's gradient to the vertices.
+
+    The same as `rasterize`, a silhouette of `face_index >= 0`, `kato_edges` and a mean of 2 x 2
+    pixels, in one operation several times faster.
+
+    Args:
+        vertices: x, y in NDC ([-1, 1], y up) and depth in scene units; computed in float32 or
+            float64, half precision is cast to float32. [M, V, 3]
+        faces: Vertex indices, int32 or int64. [F, 3]
+        image_size: Side of the image, or (H, W), in pixels.
+        anti_aliasing: Draw at twice the size and average 2 x 2 pixels.
+        near: Depths up to this are not drawn.
+        far: Depths from this on are not drawn.
+        eps: Added to the distances of the gradient, in NDC.
+        fill_back: Draw the backs of faces too.
+
+    Returns:
+        Coverage in [0, 1], row 0 at the top, differentiable in x, y of `vertices`. [M, H, W]
+
+    Raises:
+        TypeError: A wrong dtype.
+        ValueError: As `rasterize`, and eps < 0.
+
+    Source: Kato et al. 2018, section 3, as released by the authors.
+    """
+    height, width = size_of(image_size)
+    silhouettes: Tensor
+    silhouettes, _ = torch.ops.nr3d.silhouettes(
+        at_least_float32(vertices),
+        faces,
+        height,
+        width,
+        2 if anti_aliasing else 1,
+        near,
+        far,
+        fill_back,
+        eps,
+    )
+    return silhouettes

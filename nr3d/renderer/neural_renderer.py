@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from nr3d.checks import at_least_float32, check_count, check_range, check_tensor
 from nr3d.geometry import Mesh, look_at, orthographic, perspective
-from nr3d.renderer.kato import kato_edges
-from nr3d.renderer.rasterize import rasterize_face_index
+from nr3d.renderer.kato import kato_silhouettes
 
 
 class NeuralRenderer(nn.Module):
@@ -103,19 +101,14 @@ class NeuralRenderer(nn.Module):
         """
         with torch.autocast(mesh.vertices.device.type, enabled=False):
             vertices = self.project(mesh, eyes)
-            size = 2 * self.image_size if self.anti_aliasing else self.image_size
-            face_index = rasterize_face_index(
+            images = kato_silhouettes(
                 vertices,
                 mesh.faces,
-                image_size=size,
+                image_size=self.image_size,
+                anti_aliasing=self.anti_aliasing,
                 near=self.near,
                 far=self.far,
+                eps=self.eps,
                 fill_back=self.fill_back,
             )
-            image = (face_index >= 0).to(vertices.dtype)[:, None]
-            image = kato_edges(
-                image, vertices, faces=mesh.faces, face_index=face_index, eps=self.eps
-            )
-            if self.anti_aliasing:
-                image = functional.avg_pool2d(image, 2)
-        return image.reshape(mesh.vertices.shape[0], -1, self.image_size, self.image_size)
+        return images.unflatten(0, (mesh.vertices.shape[0], eyes.shape[1]))

@@ -70,23 +70,6 @@ def rasterize(
     )
 
 
-def rasterize_face_index(
-    vertices: Tensor,
-    faces: Tensor,
-    *,
-    image_size: int | tuple[int, int],
-    near: float = 0.1,
-    far: float = 100.0,
-    fill_back: bool = True,
-) -> Tensor:
-    """Give only the face index of `rasterize`, which is all a silhouette needs. [M, H, W], int32"""
-    height, width = size_of(image_size)
-    face_index: Tensor = torch.ops.nr3d.face_index(
-        at_least_float32(vertices.detach()), faces, height, width, near, far, fill_back
-    )
-    return face_index
-
-
 def size_of(image_size: int | tuple[int, int]) -> tuple[int, int]:
     """Give (H, W) for a side or for (H, W)."""
     return (image_size, image_size) if isinstance(image_size, int) else image_size
