@@ -16,7 +16,6 @@ from torch import Tensor
 from nr3d.checks import FLOATS, INTEGERS, REDUCED_FLOATS, check_tensor
 from nr3d.geometry.mesh import LoadedMesh
 from nr3d.geometry.mtl import GREY, find_materials
-from nr3d.ops import check_faces, check_finite
 
 Integers = NDArray[np.int64]
 
@@ -25,8 +24,9 @@ def load_obj(path: Path | str) -> LoadedMesh:
     """Read the triangles and material colours of an OBJ file.
 
     Polygons become fans (v0, v_i+1, v_i+2); texture and normal indices, lines, points, groups and
-    curves are passed over. Vertices that no face uses stay. A face has the colour `Kd` of the last
-    `usemtl` before it, grey where that material is unknown.
+    curves are passed over, and so are faces with two corners: modelling programs write loose edges
+    that way. Vertices that no face uses stay. A face has the colour `Kd` of the last `usemtl`
+    before it, grey where that material is unknown.
 
     Args:
         path: The file; material files are looked up relative to it, a missing one is warned about.
@@ -37,7 +37,8 @@ def load_obj(path: Path | str) -> LoadedMesh:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no OBJ, has no faces, or a line is damaged: too few numbers, NaN
-            or infinite coordinates, an index that points at no vertex. The message names the line.
+            or infinite coordinates, an index that points at no vertex, a file that breaks off
+            inside a face. The message names the line.
     """
     path = Path(path)
     if not path.is_file():
@@ -53,6 +54,10 @@ def load_obj(path: Path | str) -> LoadedMesh:
             f"load_mesh: {path} must be an OBJ file with vertices and faces, got {missing} line "
             f"in {len(lines)} lines"
         )
+    breaks_off = not data.endswith((b"\n", b"\r")) and found.face_lines[-1] == len(lines)
+    if breaks_off and len(found.faces[-1].split()) < 3:
+        wanted = "f must have three corners at the end of the file"
+        raise _line_error(path, len(lines), wanted, found.faces[-1])
     vertices = _parse_vertices(found, path)
     faces, line_of_face = _parse_faces(found, path)
     colors = find_materials(path, found.libraries)
@@ -78,11 +83,16 @@ def save_obj(path: Path | str, vertices: Tensor, faces: Tensor) -> None:
     dtypes = (*FLOATS, *REDUCED_FLOATS)
     check_tensor("save_obj", "vertices", vertices, shape=("V", 3), dtypes=dtypes)
     check_tensor("save_obj", "faces", faces, shape=("F", 3), dtypes=INTEGERS)
-    positions, corners = vertices.detach().double().cpu().contiguous(), faces.cpu().contiguous()
-    check_finite("save_obj", "vertices", positions)
-    check_faces("save_obj", corners, len(positions))
-    rows = [f"v {x:.9g} {y:.9g} {z:.9g}" for x, y, z in positions.tolist()]
-    rows += [f"f {a} {b} {c}" for a, b, c in (corners + 1).tolist()]
+    if not bool(torch.isfinite(vertices).all()):
+        raise ValueError("save_obj: vertices must be finite, got NaN or infinity")
+    wrong = faces[(faces < 0) | (faces >= len(vertices))]
+    if len(wrong) > 0:
+        raise ValueError(
+            f"save_obj: faces must hold vertex indices inside [0, {len(vertices)}), "
+            f"got {int(wrong[0])}"
+        )
+    rows = [f"v {x:.9g} {y:.9g} {z:.9g}" for x, y, z in vertices.detach().double().tolist()]
+    rows += [f"f {a} {b} {c}" for a, b, c in (faces + 1).tolist()]
     Path(path).write_text("\n".join(rows) + "\n", encoding="ascii")
 
 
@@ -158,12 +168,12 @@ def _parse_faces(found: _Lines, path: Path) -> tuple[Integers, Integers]:
 
     def corners(line: bytes) -> list[int]:
         indices = list(map(int, line.split()))
-        if len(indices) < 3:
+        if len(indices) < 2:
             raise ValueError
         return indices
 
     positions_only = re.sub(rb"/\S*", b"", b"\n".join(found.faces)).split(b"\n")
-    wanted = "f must be followed by three or more vertex indices"
+    wanted = "f must be followed by vertex indices"
     rows = _parse_each(corners, positions_only, found.face_lines, path, wanted)
     counts = np.array([len(row) for row in rows])
     index = np.array([i for row in rows for i in row])
@@ -174,13 +184,14 @@ def _parse_faces(found: _Lines, path: Path) -> tuple[Integers, Integers]:
         line = int(np.repeat(np.arange(len(rows)), counts)[wrong[0]])
         wanted = f"f must point at vertices 1 to {len(found.vertices)}"
         raise _line_error(path, found.face_lines[line], wanted, found.faces[line])
-    first = np.cumsum(counts) - counts
-    line_of_face = np.repeat(np.arange(len(rows)), counts - 2)
-    place = np.arange(len(line_of_face)) - np.repeat(
-        np.cumsum(counts - 2) - (counts - 2), counts - 2
-    )
-    fan = first[line_of_face]
-    return index[np.stack((fan, fan + place + 1, fan + place + 2), axis=1)], line_of_face
+    num_triangles = np.maximum(counts - 2, 0)
+    line_of_face = np.repeat(np.arange(len(rows)), num_triangles)
+    if len(line_of_face) == 0:
+        raise ValueError(f"load_mesh: {path} must hold faces, got nothing but edges")
+    starts = np.cumsum(num_triangles) - num_triangles
+    place = np.arange(len(line_of_face)) - starts[line_of_face]
+    first = (np.cumsum(counts) - counts)[line_of_face]
+    return index[np.stack((first, first + place + 1, first + place + 2), axis=1)], line_of_face
 
 
 def _parse_each(
