@@ -13,6 +13,7 @@ import argparse
 import re
 import sys
 import tempfile
+import warnings
 import zipfile
 import zlib
 from collections import Counter
@@ -48,7 +49,7 @@ CATEGORIES = {
     "opening": "door window shutter",
     "appliance": "oven stove cooker refrigerator fridge freezer microwave machine toaster mixer "
     "blender boiler brewer maker hood fan heater furnace cooktop fryer grill dryer radiator cooler",
-    "display": "tv laptop ibook imac tablet iphone mobile",
+    "display": "tv laptop ibook imac tablet iphone phone frame",
 }
 """Category to the words that decide: the last known word of a name names the thing."""
 
@@ -60,6 +61,8 @@ OTHER_THINGS = (
 """Words that name things of no category: `table tennis bat` is no table."""
 
 ENDS_NAME = re.compile(r"\b(?:with|and|on|under|for|in)\b|,|-\s")
+
+LOOSE_EDGE = re.compile(rb"^f[ \t]+\S+[ \t]+\S+[ \t]*\r?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,9 @@ def _model(path: Path, values: dict[str, str], number: int) -> Model:
 def load_model(path: Path, member: str) -> tuple[Tensor, Tensor, Tensor | None]:
     """Load one OBJ and its materials from an archive: vertices, faces, face colours.
 
+    Old exports name material files that are not there, which is no reason to lose the model, and
+    write loose edges as faces of two vertices, which draw nothing.
+
     Raises:
         ValueError: The member is missing or damaged, or no usable OBJ.
     """
@@ -221,7 +227,14 @@ def load_model(path: Path, member: str) -> tuple[Tensor, Tensor, Tensor | None]:
         file = Path(work) / PurePosixPath(member).name
         if not file.is_file():
             raise ValueError(f"furniture archive {path} must hold {member}, got no such member")
-        mesh = load_mesh(file)
+        file.write_bytes(LOOSE_EDGE.sub(b"", file.read_bytes()))
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*material file")
+                mesh = load_mesh(file)
+        except ValueError as error:
+            place = f"{path.name}:{member}"
+            raise ValueError(str(error).replace(str(file), place)) from error
         return mesh.vertices, mesh.faces, mesh.face_colors
 
 

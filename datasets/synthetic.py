@@ -67,7 +67,7 @@ def lathe(profile: NDArray[np.float64], *, segments: int = 24) -> Part:
 
 def block(random: np.random.Generator) -> list[Part]:
     """Make one box, often with a smaller one on top, off its middle."""
-    width, depth, height = random.uniform(0.15, 1.0, size=3)
+    width, depth, height = random.uniform(0.3, 1.0, size=3)
     parts = [box((0, 0, 0), (width, height, depth))]
     if random.random() < 0.6:
         share = random.uniform(0.25, 0.7, size=2)
@@ -92,10 +92,10 @@ def round_body(random: np.random.Generator) -> list[Part]:
 
 def table(random: np.random.Generator) -> list[Part]:
     """Make a plate on four legs, on two walls or on one column with a foot."""
-    width, depth = random.uniform(0.35, 1.0, size=2)
-    height = random.uniform(0.25, 1.1)
-    thickness = random.uniform(0.07, 0.2)
-    leg = random.uniform(0.07, 0.16)
+    width, depth = random.uniform(0.5, 1.0, size=2)
+    height = random.uniform(0.25, 0.8)
+    thickness = random.uniform(0.12, 0.3)
+    leg = random.uniform(0.1, 0.2)
     parts = [box((0, height, 0), (width, height + thickness, depth))]
     kind = random.integers(3)
     top = height + thickness / 2
@@ -117,13 +117,13 @@ def seat(random: np.random.Generator) -> list[Part]:
     """Make a block or a plate on legs with a back, and sometimes arms."""
     width, depth = random.uniform(0.4, 1.4), random.uniform(0.4, 0.8)
     height = random.uniform(0.2, 0.6)
-    thickness = random.uniform(0.08, 0.22)
+    thickness = random.uniform(0.1, 0.3)
     back = height + random.uniform(0.2, 0.9)
     parts = [box((0, height, 0), (width, back, thickness))]
-    if random.random() < 0.5:
+    if random.random() < 0.6:
         parts.append(box((0, 0, 0), (width, height, depth)))
     else:
-        leg = random.uniform(0.07, 0.12)
+        leg = random.uniform(0.1, 0.16)
         parts.append(box((0, height - thickness, 0), (width, height, depth)))
         for x in (0.0, width - leg):
             for z in (0.0, depth - leg):
@@ -138,8 +138,8 @@ def seat(random: np.random.Generator) -> list[Part]:
 
 def letter(random: np.random.Generator) -> list[Part]:
     """Make an L, T, U or plus of bars, standing or lying."""
-    thick = random.uniform(0.12, 0.35, size=2)
-    depth = random.uniform(0.15, 0.7)
+    thick = random.uniform(0.2, 0.45, size=2)
+    depth = random.uniform(0.25, 0.8)
     width, height = random.uniform(0.5, 1.2, size=2)
     kind = random.integers(4)
     cross = random.uniform(0.3, 0.7) if kind == 3 else (1.0 if kind == 1 else 0.0)
@@ -173,9 +173,6 @@ def make_mesh(category: int, *, seed: int, number: int) -> tuple[Tensor, Tensor,
         faces.append(part_faces + offset)
         offset += len(part_vertices)
     points = np.concatenate(vertices)
-    turn = math.radians(90.0 * random.integers(4))
-    cos, sin = round(math.cos(turn)), round(math.sin(turn))
-    points = points @ np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]], dtype=float)
     triangles = torch.from_numpy(np.concatenate(faces))
     colors = torch.tensor(color, dtype=torch.float32).expand(len(triangles), 3)
     return normalize(torch.tensor(points, dtype=torch.float32)), triangles, colors

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from nr3d.data.format import FLAGS, Header, ObjectRecord
 from nr3d.data.hollow import HOLLOW_FROM, hollow_share
-from nr3d.data.splits import families, split_of
+from nr3d.data.splits import assign_splits, families
 from nr3d.data.writer import RecordCache, write_dataset
 
 MAX_REPORTED = 20
@@ -161,7 +161,11 @@ def _measure(
     cache: RecordCache, ids: Sequence[str], *, group_copies: bool
 ) -> tuple[list[int], list[int], dict[str, str]]:
     """Give split and flags of each object, and the facts for the dataset's card."""
-    voxels = torch.from_numpy(np.stack([_voxels_of(record) for record in _load(cache, ids)]))
+    grids, category = [], []
+    for record in _load(cache, ids):
+        grids.append(_voxels_of(record))
+        category.append(record.category)
+    voxels = torch.from_numpy(np.stack(grids))
     shares = hollow_share(voxels)
     hollow = shares >= HOLLOW_FROM
     kin = families(ids, voxels) if group_copies else list(ids)
@@ -173,7 +177,7 @@ def _measure(
         "families of near copies": f"{len(set(kin))}" if group_copies else "not sought",
     }
     flags = [FLAGS["hollow"] if is_hollow else 0 for is_hollow in hollow.tolist()]
-    return [split_of(name) for name in kin], flags, card
+    return assign_splits(kin, category), flags, card
 
 
 def _load(cache: RecordCache, ids: Sequence[str]) -> Iterator[ObjectRecord]:

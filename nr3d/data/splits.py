@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 
 import torch
@@ -14,14 +15,46 @@ FRACTIONS = (0.7, 0.1, 0.2)
 """Shares of train, val and test."""
 
 
+def assign_splits(kin: Sequence[str], category: Sequence[int]) -> list[int]:
+    """Give the split of each object from the name of its family.
+
+    A category of at least three families has objects in every split: where the hash leaves one
+    empty, the training families with the largest hashes move there.
+
+    Args:
+        kin: Family of each object. O of them
+        category: Category of each object. O of them
+
+    Returns:
+        Indices into `SPLITS`. O of them
+    """
+    split = {name: split_of(name) for name in kin}
+    members: defaultdict[int, set[str]] = defaultdict(set)
+    for name, number in zip(kin, category, strict=True):
+        members[number].add(name)
+    train = SPLITS.index("train")
+    for number in sorted(members):
+        for missing in range(len(SPLITS)):
+            there = {split[name] for name in members[number]}
+            spare = [name for name in members[number] if split[name] == train]
+            if missing != train and missing not in there and len(spare) > 1:
+                split[max(spare, key=_position)] = missing
+    return [split[name] for name in kin]
+
+
 def split_of(name: str) -> int:
     """Give the index into `SPLITS` of a name: the same on every machine, for ever."""
-    digest = hashlib.sha256(name.encode("utf-8")).digest()
-    position = int.from_bytes(digest[:8], "big") / 2**64
+    position = _position(name)
     train, val, _ = FRACTIONS
     if position < train:
         return SPLITS.index("train")
     return SPLITS.index("val") if position < train + val else SPLITS.index("test")
+
+
+def _position(name: str) -> float:
+    """Spread names evenly over [0, 1)."""
+    digest = hashlib.sha256(name.encode("utf-8")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def families(names: Sequence[str], voxels: Tensor, *, same_from: float = 0.95) -> list[str]:

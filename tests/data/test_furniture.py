@@ -48,7 +48,8 @@ def make_archive(tmp_path: Path) -> Callable[..., Path]:
                 archive.writestr(furniture.CATALOGUE, catalogue.encode("iso-8859-1"))
             archive.writestr("models/lamp/lamp.obj", lamp)
             archive.writestr("models/lamp/box.mtl", "newmtl red\nKd 0 0 1\n")
-            archive.writestr("models/chair/chair.obj", BOX_OBJ.replace("4", "1"))
+            archive.writestr("models/chair/chair.obj", BOX_OBJ + "f 1 2\nf 3/1 4/1 \r\n")
+            archive.writestr("models/chair/box.mtl", "newmtl red\nKd 1 0 0\n")
             archive.writestr("models/lamp/big.png", b"not read")
         return path
 
@@ -109,6 +110,13 @@ def test_categories(name: str, tags: list[str], category: str | None) -> None:
 def test_no_word_has_two_categories() -> None:
     words = " ".join([*furniture.CATEGORIES.values(), furniture.OTHER_THINGS]).split()
     assert sorted(words) == sorted(set(words))
+
+
+def test_broken_models_are_named_by_archive(
+    make_archive: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(make_archive(lamp="v 0 0 0\nf 1 2 3\n"), tmp_path / "f.h5")
+    assert "Tiny/lamp: load_mesh: Tiny.sh3f:models/lamp/lamp.obj" in capsys.readouterr().err
 
 
 def test_properties() -> None:

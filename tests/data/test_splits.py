@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nr3d.data.hollow import hollow_share
-from nr3d.data.splits import families, split_of
+from nr3d.data.splits import assign_splits, families, split_of
 
 
 def test_splits_are_70_10_20_and_never_change() -> None:
@@ -16,6 +16,16 @@ def test_splits_are_70_10_20_and_never_change() -> None:
     shares = [count / 5000 for count in counts]
     assert shares == pytest.approx([0.7, 0.1, 0.2], abs=0.02)  # 3 standard deviations of 5000
     assert [split_of(name) for name in ("chair", "bed", "lampe é", "")] == [0, 1, 2, 2]
+
+
+def test_small_categories_have_all_splits() -> None:
+    names = ["chair", "car", "bench", "stool 0", "bed"]
+    assert [split_of(name) for name in names] == [0, 0, 0, 0, 1]
+    splits = assign_splits([*names, "chair"], [0, 0, 0, 0, 1, 0])
+    assert sorted(splits[:4]) == [0, 0, 1, 2] and splits[4] == 1
+    assert splits[5] == splits[0]
+    assert assign_splits(["chair", "car"], [0, 0]) == [1, 0]
+    assert assign_splits(["chair"], [0]) == [0]
 
 
 def test_copies_are_one_family() -> None:
