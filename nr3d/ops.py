@@ -13,7 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nr3d.checks import FLOATS, INTEGERS, check_count, check_range, check_tensor, name_of_dtype
+from nr3d.checks import (
+    FLOATS,
+    INTEGERS,
+    check_count,
+    check_range,
+    check_tensor,
+    format_shape,
+    name_of_dtype,
+)
 
 try:
     from nr3d import _C
@@ -61,25 +69,36 @@ def check_finite(function: str, argument: str, value: Tensor) -> None:
         )
 
 
-def check_indices(function: str, argument: str, value: Tensor, *, low: int, high: int) -> None:
+def check_indices(
+    function: str, argument: str, value: Tensor, *, of: str, low: int, high: int
+) -> None:
     """Raise ValueError, with the place, where a contiguous CPU tensor leaves [low, high)."""
     found = getattr(_C, f"find_out_of_range_{name_of_dtype(value.dtype)}")(
         value.data_ptr(), value.numel(), low, high
     )
     if found >= 0:
         raise ValueError(
-            f"{function}: {argument} must be inside [{low}, {high}), "
+            f"{function}: {argument} must hold {of} indices inside [{low}, {high}), "
             f"got {value.flatten()[found].item()} at {_place(found, value.shape)}"
         )
 
 
-def prepare_mesh(function: str, vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
-    """Check a batch of meshes and give vertices and int32 faces, contiguous."""
+def check_mesh(function: str, vertices: Tensor, faces: Tensor) -> None:
+    """Check what can be checked of a batch of meshes without reading its values.
+
+    The public functions do this before they call an operator: the dispatcher sends a mix of devices
+    to an operator of one of them, which may not look.
+    """
     check_tensor(function, "vertices", vertices, shape=("M", "V", 3))
     check_tensor(function, "faces", faces, shape=("F", 3), dtypes=INTEGERS, like=vertices)
+
+
+def prepare_mesh(function: str, vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
+    """Check a batch of meshes and give vertices and int32 faces, contiguous."""
+    check_mesh(function, vertices, faces)
     vertices, faces = vertices.contiguous(), faces.contiguous()
     check_finite(function, "vertices", vertices)
-    check_indices(function, "faces", faces, low=0, high=vertices.shape[1])
+    check_indices(function, "faces", faces, of="vertex", low=0, high=vertices.shape[1])
     return vertices, faces.to(torch.int32)
 
 
@@ -105,6 +124,12 @@ def _draw(
 ) -> Tensor:
     draw = _kernel("rasterize", vertices)
     vertices, faces = prepare_mesh("rasterize", vertices, faces)
+    for argument, value, content in (("vertices", vertices, "mesh"), ("faces", faces, "face")):
+        if value.shape[0] == 0:
+            raise ValueError(
+                f"rasterize: {argument} must hold at least 1 {content}, "
+                f"got shape {format_shape(value.shape)}"
+            )
     face_index = faces.new_empty((vertices.shape[0], *size))
     draw(
         vertices.data_ptr(),
@@ -194,7 +219,7 @@ def _prepare_face_index(name: str, face_index: Tensor, vertices: Tensor, faces: 
     shape, dtypes = (vertices.shape[0], "H", "W"), (torch.int32,)
     check_tensor(name, "face_index", face_index, shape=shape, dtypes=dtypes, like=vertices)
     face_index = face_index.contiguous()
-    check_indices(name, "face_index", face_index, low=-1, high=2 * faces.shape[0])
+    check_indices(name, "face_index", face_index, of="face", low=-1, high=2 * faces.shape[0])
     return face_index
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nr3d import ops as ops
+from nr3d import ops as ops  # registers torch.ops.nr3d
 from nr3d.checks import at_least_float32
-from nr3d.renderer.rasterize import size_of
+from nr3d.renderer.rasterize import prepare_view
 
 
 def kato_edges(
@@ -81,10 +81,10 @@ def kato_silhouettes(
 
     Source: Kato et al. 2018, section 3, as released by the authors.
     """
-    height, width = size_of(image_size)
+    vertices, (height, width) = prepare_view("rasterize", vertices, faces, image_size)
     silhouettes: Tensor
     silhouettes, _ = torch.ops.nr3d.silhouettes(
-        at_least_float32(vertices),
+        vertices,
         faces,
         height,
         width,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nr3d import ops as ops
-from nr3d.checks import at_least_float32
+from nr3d import ops
+from nr3d.checks import at_least_float32, check_count
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,20 @@ def rasterize(
 
     Source: Kato et al. 2018, section 3, and the authors' renderer.
     """
-    height, width = size_of(image_size)
+    vertices, (height, width) = prepare_view("rasterize", vertices, faces, image_size)
     return Fragments(
-        *torch.ops.nr3d.rasterize(
-            at_least_float32(vertices.detach()), faces, height, width, near, far, fill_back
-        )
+        *torch.ops.nr3d.rasterize(vertices.detach(), faces, height, width, near, far, fill_back)
     )
 
 
-def size_of(image_size: int | tuple[int, int]) -> tuple[int, int]:
-    """Give (H, W) for a side or for (H, W)."""
-    return (image_size, image_size) if isinstance(image_size, int) else image_size
+def prepare_view(
+    function: str, vertices: Tensor, faces: Tensor, image_size: int | tuple[int, int]
+) -> tuple[Tensor, tuple[int, int]]:
+    """Check what is drawn and how large; give vertices in at least float32, and (H, W)."""
+    if isinstance(vertices, Tensor):
+        vertices = at_least_float32(vertices)
+    ops.check_mesh(function, vertices, faces)
+    size = image_size if isinstance(image_size, tuple) else (image_size, image_size)
+    for extent in size:
+        check_count(function, "image_size", extent)
+    return vertices, size
