@@ -1,5 +1,6 @@
 // Calls every native op on random and adversarial meshes; built with sanitizers by
 // tests/test_native_sanitizers.py. Buffers have exactly the sizes the ops are promised.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -92,40 +93,55 @@ std::vector<T> random_image(size_t count, bool sparse) {
   return image;
 }
 
+// What the gradient is asked for: an image of some channels, or (none) a silhouette of some factor.
+struct Request {
+  int num_channels, factor;
+  double eps;
+};
+
 template <class T>
 void differentiate(const Scene<T>& scene, const Sizes& s, const std::vector<int32_t>& face_index,
-                   int num_channels, double eps, int threads) {
-  const size_t count = face_index.size() * num_channels;
-  const std::vector<T> image = random_image<T>(count, true), grad = random_image<T>(count, true);
+                   const Request& request, int threads) {
+  const bool silhouette = request.num_channels == 0;
+  const size_t count = face_index.size() * std::max(request.num_channels, 1);
+  const std::vector<T> image = random_image<T>(silhouette ? 0 : count, true);
+  const std::vector<T> grad = random_image<T>(count / (request.factor * request.factor), true);
   std::vector<T> result(scene.vertices.size());
   nr3d::kato_gradient_cpu<T>(
-      {scene.vertices.data(), scene.faces.data(), face_index.data(), image.data(), grad.data(),
-       result.data(), s.num_meshes, s.num_vertices, s.num_faces, num_channels, s.height, s.width,
-       static_cast<T>(eps)},
+      {scene.vertices.data(), scene.faces.data(), face_index.data(),
+       silhouette ? nullptr : image.data(), grad.data(), result.data(), s.num_meshes,
+       s.num_vertices, s.num_faces, std::max(request.num_channels, 1), s.height, s.width,
+       request.factor, static_cast<T>(request.eps)},
       threads);
 }
 
 template <class T>
 void render(Kind kind, const Sizes& s, bool fill_back, bool whole, int threads) {
   const Scene<T> scene = make_scene<T>(kind, s);
+  const int factor = s.height % 2 || s.width % 2 ? 1 : 2;
   const size_t count = static_cast<size_t>(s.num_meshes) * s.height * s.width;
   std::vector<int32_t> face_index(count);
   std::vector<T> depth(whole ? count : 0), weights(whole ? 3 * count : 0);
+  std::vector<T> silhouettes(whole ? 0 : count / (factor * factor));
   nr3d::rasterize_cpu<T>(
       {scene.vertices.data(), scene.faces.data(), face_index.data(), whole ? depth.data() : nullptr,
-       whole ? weights.data() : nullptr, s.num_meshes, s.num_vertices, s.num_faces, s.height,
-       s.width, T(0.1), T(100), fill_back},
+       whole ? weights.data() : nullptr, whole ? nullptr : silhouettes.data(), s.num_meshes,
+       s.num_vertices, s.num_faces, s.height, s.width, whole ? 1 : factor, T(0.1), T(100),
+       fill_back},
       threads);
   for (int32_t face : face_index) {
     require(face >= -1 && face < (fill_back ? 2 : 1) * s.num_faces, "face_index in [-1, 2F)");
   }
   for (T value : depth) require(value > T(0) && value <= T(100), "depth in (0, far]");
   for (T value : weights) require(value >= T(0) && value <= T(1), "weights in [0, 1]");
-  differentiate<T>(scene, s, face_index, 1, 1e-4, threads);
-  differentiate<T>(scene, s, face_index, 3, 0.0, threads);
+  for (T value : silhouettes) require(value >= T(0) && value <= T(1), "silhouettes in [0, 1]");
+  differentiate<T>(scene, s, face_index, {0, factor, 1e-4}, threads);
+  differentiate<T>(scene, s, face_index, {1, 1, 1e-4}, threads);
+  differentiate<T>(scene, s, face_index, {3, 1, 0.0}, threads);
   // A face_index of another mesh is allowed as long as it is in range.
   for (int32_t& face : face_index) face = pick(static_cast<int>(2 * s.num_faces) + 1) - 1;
-  differentiate<T>(scene, s, face_index, 1, 1e-4, threads);
+  differentiate<T>(scene, s, face_index, {1, 1, 1e-4}, threads);
+  differentiate<T>(scene, s, face_index, {0, factor, 1e-4}, threads);
 }
 
 template <class T>
