@@ -82,8 +82,9 @@ def _load_scene(path: Path) -> LoadedMesh:
     import trimesh  # slow to import, and needed for few files
 
     try:
-        scene = trimesh.load_scene(path, process=False)
-        parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh)]
+        with np.errstate(all="ignore"):  # infinite coordinates are found below
+            scene = trimesh.load_scene(path, process=False)
+            parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh)]
     except Exception as error:  # trimesh raises whatever its parsers stumble over
         kind = path.suffix[1:].upper()
         raise ValueError(f"load_mesh: {path} must be a {kind} file, got {error!r}") from error
