@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nr3d.checks import check_count
 from nr3d.data.building import Job, build_dataset
 from nr3d.data.format import Header, ObjectRecord
 from nr3d.data.recipes import run
@@ -204,6 +205,8 @@ def build_synthetic(
     path: Path, *, num_objects: int = NUM_OBJECTS, seed: int = 0, num_workers: int = 0
 ) -> None:
     """Write the dataset with `num_objects` objects, the categories in turn."""
+    check_count("synthetic", "--objects", num_objects)
+    check_count("synthetic", "--seed", seed, at_least=0)
     names = tuple(CATEGORIES)
     jobs = []
     for row in range(num_objects):

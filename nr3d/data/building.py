@@ -152,7 +152,7 @@ def _make_one(make_record: Callable[[Job], ObjectRecord], cache: RecordCache, jo
 def _report_skipped(skipped: dict[str, str]) -> None:
     console = Console(stderr=True)
     for name, reason in list(skipped.items())[:MAX_REPORTED]:
-        console.print(f"skipped {name}: {reason}", markup=False, highlight=False)
+        console.print(f"skipped {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
     if len(skipped) > MAX_REPORTED:
         console.print(f"skipped {len(skipped) - MAX_REPORTED} more")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import nr3d
-from nr3d.checks import check_choice
+from nr3d.checks import check_choice, check_count
 
 PACKAGE = Path(nr3d.__file__).parent
 
@@ -92,6 +92,9 @@ def run(module: ModuleType, argv: Sequence[str], *, prog: str | None = None) -> 
     module.add_arguments(parser)
     add_common_arguments(parser)
     arguments = parser.parse_args(argv)
+    check_count("dataset build", "--workers", arguments.workers, at_least=0)
+    if arguments.limit is not None:
+        check_count("dataset build", "--limit", arguments.limit)
     if arguments.verify:
         module.verify(arguments.output)
     else:

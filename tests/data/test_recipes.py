@@ -82,6 +82,20 @@ def test_broken_objects_are_skipped_by_name(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out.h5", "tiny_recipe.py"]
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--workers", "-1", "dataset build: --workers must be at least 0, got -1"),
+        ("--limit", "0", "dataset build: --limit must be at least 1, got 0"),
+        ("--objects", "0", "synthetic: --objects must be at least 1, got 0"),
+        ("--seed", "-1", "synthetic: --seed must be at least 0, got -1"),
+    ],
+)
+def test_bad_options(tmp_path: Path, option: str, value: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build("synthetic", ["-o", str(tmp_path / "s.h5"), f"{option}={value}"])
+
+
 def interrupt_at(module: ModuleType, number: int) -> Callable[[Job], object]:
     original = module.make_record
 
