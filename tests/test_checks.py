@@ -120,7 +120,7 @@ MESSAGES: list[tuple[Callable[[], object], type[Exception], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "error", "message"), MESSAGES, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("call", "error", "message"), MESSAGES, ids=[m[2] for m in MESSAGES])
 def test_a_bad_argument_is_named(
     call: Callable[[], object], error: type[Exception], message: str
 ) -> None:

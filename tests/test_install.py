@@ -108,3 +108,29 @@ def test_a_local_configs_folder_wins(elsewhere: Path) -> None:
     program = elsewhere / "env" / "bin" / "nr3d"
     printed = run(program, "train", "mine", "seed=12", "--print", cwd=folder)
     assert "seed: 12" in printed
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            [],
+            "nr3d needs a C++17 compiler and found none; install one (Debian, Ubuntu: apt",
+        ),
+        (["-DNR3D_CUDA=ON"], "NR3D_CUDA=ON, but no CUDA compiler was found; put nvcc on PATH"),
+        (["-DNR3D_CUDA=MAYBE"], "NR3D_CUDA must be AUTO, ON or OFF, got MAYBE"),
+    ],
+    ids=["no compiler", "no nvcc", "no such choice"],
+)
+def test_what_is_missing_for_a_build_is_named(
+    settings: list[str], message: str, tmp_path: Path
+) -> None:
+    cmake, ninja, compiler = (shutil.which(name) for name in ("cmake", "ninja", "c++"))
+    if not (cmake and ninja and compiler):
+        pytest.skip("no cmake, ninja or c++ to build with")
+    command = [cmake, "-S", str(ROOT), "-B", str(tmp_path), "-G", "Ninja"]
+    command += [f"-DCMAKE_MAKE_PROGRAM={ninja}", "-DCMAKE_CUDA_COMPILER=", *settings]
+    path = "/usr/bin:/bin" if settings else "/nonexistent"
+    done = subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, timeout=100)
+    assert done.returncode != 0
+    assert message in " ".join(done.stderr.split())
