@@ -74,10 +74,8 @@ class Case:
     def incoming(self, *keys: str) -> Tensor:
         """The gradient of the drawn image, from that of the pooled one. [M, C, S, S]"""
         shape = (self.num_meshes, -1, self.size // self.scale, self.size // self.scale)
-        grads = torch.cat([self.tensor(key).reshape(shape) for key in keys], 1)
-        return (
-            grads.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3) / self.scale**2
-        )
+        grads = torch.cat([self.tensor(key).reshape(shape) for key in keys], 1) / self.scale**2
+        return grads.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
 
 
 def assert_gradient(actual: Tensor, expected: Tensor, tolerance: float) -> None:
