@@ -74,8 +74,13 @@ def scenes(draw: st.DrawFn) -> Scene:
     )
 
 
-def soup(num_faces: int, *, seed: int, num_meshes: int = 1, size: float = 0.5) -> Scene:
-    """Separate triangles, each at a depth of its own, so that only edges decide what is seen."""
+def soup(
+    num_faces: int, *, seed: int, num_meshes: int = 1, size: float = 0.5, snap: bool = False
+) -> Scene:
+    """Separate triangles, each at a depth of its own, so that only edges decide what is seen.
+
+    With `snap`, corners lie on a grid of half pixels, and many edges run through pixel centres.
+    """
     generator = torch.Generator().manual_seed(seed)
 
     def random(*shape: int) -> Tensor:
@@ -83,6 +88,8 @@ def soup(num_faces: int, *, seed: int, num_meshes: int = 1, size: float = 0.5) -
 
     centres = 1.2 * random(num_meshes, num_faces, 1, 2)
     corners = centres + size * random(num_meshes, num_faces, 3, 2)
+    if snap:
+        corners = (corners * 48).round() / 48
     depth = 2 + random(num_meshes, num_faces, 1, 1).expand(-1, -1, 3, 1)
     vertices = torch.cat([corners, depth], -1).float().double()  # the same values in float32
     return Scene(
