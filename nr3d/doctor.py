@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 OPS = ("rasterize", "kato_gradient", "voxelize")
+OPTIONAL = ("torchvision", "wandb")
 PACKAGES = ("pytorch-lightning", "torchvision", "h5py", "omegaconf", "trimesh", "wandb")
 
 BUILD_WITH_CUDA = "put nvcc on PATH and run NR3D_CUDA=ON pip install -e . again"
@@ -170,4 +171,6 @@ def _version(package: str) -> str | None:
 def _install_hint(package: str) -> str:
     if _version(package):
         return ""
-    return "run pip install -e . in the checkout" if package == "nr3d" else f"pip install {package}"
+    if package == "nr3d":
+        return "run pip install -e . in the checkout"
+    return f"pip install {package}" + (" (optional)" if package in OPTIONAL else "")

@@ -103,6 +103,9 @@ def test_a_missing_operation_is_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_missing_package_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "PACKAGES", ("no-such-package",))
-    found = by_subject(doctor.examine())["no-such-package"]
-    assert (found.state, found.remedy) == ("not installed", "pip install no-such-package")
+    monkeypatch.setattr(doctor, "PACKAGES", ("no-such-package", "nor-this"))
+    monkeypatch.setattr(doctor, "OPTIONAL", ("nor-this",))
+    findings = by_subject(doctor.examine())
+    needed, optional = findings["no-such-package"], findings["nor-this"]
+    assert (needed.state, needed.remedy) == ("not installed", "pip install no-such-package")
+    assert optional.remedy == "pip install nor-this (optional)"
