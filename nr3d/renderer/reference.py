@@ -138,21 +138,15 @@ def _coverage(corners: Tensor, height: int, width: int) -> Tensor:
         for size in (width, height)
     )
     x, y = corners[:, 0], corners[:, 1]
-    # The bounding box, with a margin for rounding, says nothing new, except where rounding makes
-    # a sliver's three half-planes agree along the whole line through it.
-    covered = _within(y, height)[:, None] & _within(x, width)
+    # The bounding box says nothing new, except where rounding makes a sliver's three half-planes
+    # agree along the whole line through it.
+    covered = ((grid_y >= y.min()) & (grid_y <= y.max()))[:, None]
+    covered = covered & ((grid_x >= x.min()) & (grid_x <= x.max()))
     for a, b, _ in EDGES:
         along = (grid_y - y[a]) * (x[b] - x[a])
         across = (grid_x - x[a]) * (y[b] - y[a])
         covered &= ~(along[:, None] < across)
     return covered
-
-
-def _within(ndc: Tensor, size: int) -> Tensor:
-    """Mark the pixels of an axis that lie between the extremes of `ndc`, 1/64 px more or less."""
-    low, high = _to_pixels(ndc, size).aminmax()
-    index = torch.arange(size).to(ndc)
-    return (index >= low - 1 / 64) & (index <= high + 1 / 64)
 
 
 def _barycentric(corners: Tensor, height: int, width: int) -> Tensor:
