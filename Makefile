@@ -4,7 +4,7 @@ ARGS ?=
 BIN := .venv/bin
 NATIVE := $(wildcard csrc/*.h csrc/*.cpp csrc/*.cu)
 
-.PHONY: help setup train test check format lint types bench clean
+.PHONY: help setup train test check format lint types bench floor clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -39,8 +39,14 @@ types: setup  ## check types, strictly
 
 bench: setup  ## time the renderer beside its peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
-	for script in benchmarks/bench_*.py; do $(BIN)/python $$script $(ARGS) || exit 1; done
+	for name in $(basename $(notdir $(wildcard benchmarks/bench_*.py))); do \
+	    $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
+
+floor: setup  ## run the quick tests with the oldest torch that is supported
+	test -x .venv-floor/bin/python || $(PYTHON) -m venv .venv-floor
+	.venv-floor/bin/python -m pip install --quiet "torch==2.4.*" "torchvision==0.19.*" -e ".[dev]"
+	.venv-floor/bin/python -m pytest -n 2 tests/renderer tests/geometry tests/models tests/losses
 
 clean:  ## remove .venv, build folders and caches; data/ and runs/ stay
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-floor build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,7 +5,8 @@
 namespace nr3d {
 namespace {
 
-// The first index where `is_bad` holds, or -1: whole blocks without a branch, then within the bad one.
+// The first index where `is_bad` holds, or -1: whole blocks without a branch, then within the bad
+// one.
 template <class T, class Predicate>
 int64_t find_first(const T* values, int64_t count, Predicate is_bad) {
   constexpr int64_t kBlock = 256;
@@ -30,7 +31,8 @@ int64_t find_non_finite(const T* values, int64_t count) {
 
 template <class T>
 int64_t find_out_of_range(const T* values, int64_t count, int64_t low, int64_t high) {
-  return find_first(values, count, [low, high](T value) { return (value < low) | (value >= high); });
+  return find_first(values, count,
+                    [low, high](T value) { return (value < low) | (value >= high); });
 }
 
 template int64_t find_non_finite(const float*, int64_t);

@@ -1,5 +1,5 @@
-// The approximate gradient of a hard image (Kato et al. 2018): how far an edge is from a pixel whose change
-// would lower the loss, and what that says to the edge's two vertices.
+// The approximate gradient of a hard image (Kato et al. 2018): how far an edge is from a pixel
+// whose change would lower the loss, and what that says to the edge's two vertices.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -13,9 +13,10 @@ struct KatoGradientParams {
   const T* vertices;          // [M, V, 3] NDC x, y in [-1, 1], y up; z is not read
   const int32_t* faces;       // [F, 3] vertex indices, each in [0, V)
   const int32_t* face_index;  // [M, H, W] the face seen: -1 or [0, 2F); row 0 is the top
-  const T* image;             // [M, C, H, W] the hard image; null: the silhouette of face_index, C = 1
-  const T* grad_image;        // [M, C, H, W] gradient of the loss; of a silhouette [M, H/factor, W/factor]
-  T* grad_vertices;           // [M, V, 3] out: gradient in NDC; z is 0
+  const T* image;  // [M, C, H, W] the hard image; null: the silhouette of face_index, C = 1
+  const T*
+      grad_image;    // [M, C, H, W] gradient of the loss; of a silhouette [M, H/factor, W/factor]
+  T* grad_vertices;  // [M, V, 3] out: gradient in NDC; z is 0
   int64_t num_meshes, num_vertices, num_faces;
   int num_channels, height, width;
   int factor;  // a silhouette is the mean of factor x factor pixels; else 1
@@ -30,8 +31,8 @@ enum class Axis { kColumns, kRows };
 template <class T>
 struct Edge {
   T au, av, bu, bv, cu, cv;
-  T slope;            // of AB: dv / du
-  bool outwards_up;   // the face ends at this edge towards larger v, not towards smaller
+  T slope;           // of AB: dv / du
+  bool outwards_up;  // the face ends at this edge towards larger v, not towards smaller
 };
 
 template <class T>
@@ -43,8 +44,8 @@ NR3D_HD Edge<T> make_edge(const T u[3], const T v[3], int e, Axis axis) {
   return edge;
 }
 
-// The lines [first, last] that the edge crosses. Truncation towards zero is the reference's: an edge
-// that ends in (-1, 0) still visits line 0.
+// The lines [first, last] that the edge crosses. Truncation towards zero is the reference's: an
+// edge that ends in (-1, 0) still visits line 0.
 template <class T>
 NR3D_HD void lines_of(const Edge<T>& edge, int size, int& first, int& last) {
   const T low = edge.au < edge.bu ? edge.au : edge.bu, high = edge.au < edge.bu ? edge.bu : edge.au;
@@ -52,8 +53,8 @@ NR3D_HD void lines_of(const Edge<T>& edge, int size, int& first, int& last) {
   last = high <= T(-1) ? -1 : high >= T(size - 1) ? size - 1 : static_cast<int>(high);
 }
 
-// The pixels on both sides of a crossing of the edge: the last one of the face and the first beyond. Positions
-// off the image stay off it.
+// The pixels on both sides of a crossing of the edge: the last one of the face and the first
+// beyond. Positions off the image stay off it.
 template <class T>
 NR3D_HD int inner_pixel(const Edge<T>& edge, T crossing, int length) {
   const T inner = edge.outwards_up ? std::floor(crossing) : std::ceil(crossing);
@@ -86,8 +87,8 @@ NR3D_HD int far_pixel(const Edge<T>& edge, T u, int length) {
   return pixel > T(0) ? pixel < T(length - 1) ? static_cast<int>(pixel) : length - 1 : 0;
 }
 
-// How far vertex A (or B) moves along v, in NDC, for each pixel that the crossing moves; 0 where moving
-// it cannot move the crossing.
+// How far vertex A (or B) moves along v, in NDC, for each pixel that the crossing moves; 0 where
+// moving it cannot move the crossing.
 template <class T>
 NR3D_HD T lever_of_a(const Edge<T>& e, T u, int size) {
   return e.bu == u ? T(0) : (e.bu - e.au) / (e.bu - u) * T(2) / size;
@@ -97,8 +98,8 @@ NR3D_HD T lever_of_b(const Edge<T>& e, T u, int size) {
   return e.au == u ? T(0) : (e.bu - e.au) / (u - e.au) * T(2) / size;
 }
 
-// What a pixel at signed distance t (pixels) whose change lowers the loss by `gain` adds to a vertex. V is T or a
-// pack of T.
+// What a pixel at signed distance t (pixels) whose change lowers the loss by `gain` adds to a
+// vertex. V is T or a pack of T.
 template <class V, class T>
 NR3D_HD V pull(const V& gain, T lever, const V& t, T eps) {
   const V distance = lever * t;

@@ -14,13 +14,14 @@ namespace nr3d {
 namespace {
 
 template <class T>
-constexpr typename Pack<T>::Integer kLaneNumbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+constexpr typename Pack<T>::Integer kLaneNumbers[16] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                        8, 9, 10, 11, 12, 13, 14, 15};
 
 // An edge met by a line, where it pulls at something.
 template <class T>
 struct Meeting {
-  T crossing;     // position of the edge on the line
-  int line, e;    // the line; the edge's number in its face
+  T crossing;   // position of the edge on the line
+  int line, e;  // the line; the edge's number in its face
   int inner, outer;
 };
 
@@ -33,8 +34,8 @@ struct Meetings {
 };
 
 template <class T>
-NR3D_HD void meet(const Image<T>& image, const Walk<T>& walk, const Edge<T>& edge, int e, int32_t face,
-                  Meetings<T>& meetings) {
+NR3D_HD void meet(const Image<T>& image, const Walk<T>& walk, const Edge<T>& edge, int e,
+                  int32_t face, Meetings<T>& meetings) {
   int first, last;
   lines_of(edge, walk.num_lines, first, last);
   const int length = walk.length;
@@ -42,11 +43,13 @@ NR3D_HD void meet(const Image<T>& image, const Walk<T>& walk, const Edge<T>& edg
     const T crossed = crossing(edge, static_cast<T>(line));
     const int inner = inner_pixel(edge, crossed, length), outer = outer_pixel(edge, inner);
     const bool on_image = (inner >= 0) & (inner < length) & (outer >= 0) & (outer < length);
-    const int32_t face_inside = image.face_index[image.offset(walk.axis, line, on_image ? inner : 0)];
-    const int32_t face_outside = image.face_index[image.offset(walk.axis, line, on_image ? outer : 0)];
+    const int32_t face_inside =
+        image.face_index[image.offset(walk.axis, line, on_image ? inner : 0)];
+    const int32_t face_outside =
+        image.face_index[image.offset(walk.axis, line, on_image ? outer : 0)];
     const bool reaches_out = on_image & (walk.outside.count[line] > 0) & (face_inside == face);
-    const bool reaches_in = on_image & (walk.inside.count[line] > 0) &
-                            !(image.is_silhouette() & (face_outside >= 0));
+    const bool reaches_in =
+        on_image & (walk.inside.count[line] > 0) & !(image.is_silhouette() & (face_outside >= 0));
     const Meeting<T> meeting{crossed, line, e, inner, outer};
     meetings.outside[meetings.num_outside] = meeting;
     meetings.num_outside += reaches_out;
@@ -59,10 +62,10 @@ NR3D_HD void meet(const Image<T>& image, const Walk<T>& walk, const Edge<T>& edg
 template <class T>
 struct Pull {
   T crossing;
-  T first, last;    // the positions that count
+  T first, last;  // the positions that count
   T lever_a, lever_b;
-  int32_t face;     // only this face's pixels count; -1: all
-  const T* other;   // [C] the colour the pixels would take, a plane apart
+  int32_t face;    // only this face's pixels count; -1: all
+  const T* other;  // [C] the colour the pixels would take, a plane apart
 };
 
 // What uncovered and covered pixels of a silhouette show.
@@ -71,7 +74,8 @@ constexpr T kUncovered = T(0);
 template <class T>
 constexpr T kCovered = T(1);
 
-// Add what the entries at `at` of a list, as many as a pack holds, pull; only the first `count` are filled.
+// Add what the entries at `at` of a list, as many as a pack holds, pull; only the first `count` are
+// filled.
 template <class T, class V = typename Pack<T>::Values>
 NR3D_HD void pull_pack(const Image<T>& image, const PixelLists<T>& lists, int64_t at, int count,
                        const Pull<T>& p, V& pull_on_a, V& pull_on_b) {
@@ -99,8 +103,8 @@ NR3D_HD void pull_pack(const Image<T>& image, const PixelLists<T>& lists, int64_
 
 // Add what the pixels of a line pull; the packs of its list that hold none of them are left out.
 template <class T, class V>
-NR3D_HD void pull_line(const Image<T>& image, const PixelLists<T>& lists, int line, const Pull<T>& p,
-                       V& pull_on_a, V& pull_on_b) {
+NR3D_HD void pull_line(const Image<T>& image, const PixelLists<T>& lists, int line,
+                       const Pull<T>& p, V& pull_on_a, V& pull_on_b) {
   constexpr int kLanes = Pack<T>::kLanes;
   const T* position = lists.position.get() + line * lists.stride;
   const int count = lists.count[line];
@@ -113,12 +117,13 @@ NR3D_HD void pull_line(const Image<T>& image, const PixelLists<T>& lists, int li
 template <class T>
 NR3D_HD Pull<T> make_pull(const Edge<T>& edge, const Meeting<T>& m, int length) {
   const T u = static_cast<T>(m.line);
-  return {m.crossing, T(0), T(length - 1), lever_of_a(edge, u, length), lever_of_b(edge, u, length), -1,
-          nullptr};
+  return {
+      m.crossing, T(0),   T(length - 1), lever_of_a(edge, u, length), lever_of_b(edge, u, length),
+      -1,         nullptr};
 }
 
-// The gradient of the corners of one face (in [0, 2F)), in its drawing order, along the axis the walk
-// moves vertices in.
+// The gradient of the corners of one face (in [0, 2F)), in its drawing order, along the axis the
+// walk moves vertices in.
 template <class T>
 NR3D_HD void walk_face(const Image<T>& image, const Walk<T>& walk, int32_t face, const T u[3],
                        const T v[3], Meetings<T>& meetings, T grad[3]) {
@@ -162,9 +167,15 @@ struct Workspace {
   std::vector<T> corner_grad;    // [F, 3, 2] x, y
 
   explicit Workspace(const KatoGradientParams<T>& p)
-      : columns{Axis::kColumns, p.width, p.height, {p.width, p.height, p.num_channels},
+      : columns{Axis::kColumns,
+                p.width,
+                p.height,
+                {p.width, p.height, p.num_channels},
                 {p.width, p.height, p.num_channels}},
-        rows{Axis::kRows, p.height, p.width, {p.height, p.width, p.num_channels},
+        rows{Axis::kRows,
+             p.height,
+             p.width,
+             {p.height, p.width, p.num_channels},
              {p.height, p.width, p.num_channels}},
         expanded(p.factor > 1 ? static_cast<size_t>(p.height) * p.width : 0),
         roles(static_cast<size_t>(p.height) * p.width),
@@ -173,8 +184,8 @@ struct Workspace {
 };
 
 template <class T>
-NR3D_HD void walk_copy(const Image<T>& image, const T* vertices, const Workspace<T>& work, int64_t face,
-                       Meetings<T>& meetings, T corner_grad[6]) {
+NR3D_HD void walk_copy(const Image<T>& image, const T* vertices, const Workspace<T>& work,
+                       int64_t face, Meetings<T>& meetings, T corner_grad[6]) {
   const KatoGradientParams<T>& p = image.p;
   const int32_t* corners = p.faces + 3 * (face < p.num_faces ? face : face - p.num_faces);
   T x[3], y[3], grad_x[3], grad_y[3];
@@ -211,10 +222,14 @@ NR3D_VECTOR_CLONES void walk_range(const Image<float>& image, const float* verti
                                    int64_t end, Workspace<float>& work) {
   walk_faces(image, vertices, begin, end, work);
 }
-NR3D_VECTOR_CLONES void find_roles_of(const Image<float>& image, uint8_t* roles) { find_roles(image, roles); }
-NR3D_VECTOR_CLONES void find_roles_of(const Image<double>& image, uint8_t* roles) { find_roles(image, roles); }
-NR3D_VECTOR_CLONES void walk_range(const Image<double>& image, const double* vertices, int64_t begin,
-                                   int64_t end, Workspace<double>& work) {
+NR3D_VECTOR_CLONES void find_roles_of(const Image<float>& image, uint8_t* roles) {
+  find_roles(image, roles);
+}
+NR3D_VECTOR_CLONES void find_roles_of(const Image<double>& image, uint8_t* roles) {
+  find_roles(image, roles);
+}
+NR3D_VECTOR_CLONES void walk_range(const Image<double>& image, const double* vertices,
+                                   int64_t begin, int64_t end, Workspace<double>& work) {
   walk_faces(image, vertices, begin, end, work);
 }
 
@@ -251,7 +266,8 @@ void expand(const KatoGradientParams<T>& p, const T* grad, std::vector<T>& expan
   for (int row = 0; row < p.height; ++row) {
     const T* from = grad + static_cast<int64_t>(row / p.factor) * width;
     T* to = expanded.data() + static_cast<int64_t>(row) * p.width;
-    for (int i = 0; i < width; ++i) std::fill(to + i * p.factor, to + (i + 1) * p.factor, share * from[i]);
+    for (int i = 0; i < width; ++i)
+      std::fill(to + i * p.factor, to + (i + 1) * p.factor, share * from[i]);
   }
 }
 
@@ -269,7 +285,8 @@ Image<T> image_of(const KatoGradientParams<T>& p, int64_t mesh, std::vector<T>& 
 }
 
 template <class T>
-void gradient_of_image(const KatoGradientParams<T>& p, int64_t mesh, int threads, Workspace<T>& work) {
+void gradient_of_image(const KatoGradientParams<T>& p, int64_t mesh, int threads,
+                       Workspace<T>& work) {
   const Image<T> image = image_of(p, mesh, work.expanded);
   const T* vertices = p.vertices + mesh * p.num_vertices * 3;
   mark_seen_faces(image, work.is_seen);
@@ -279,9 +296,8 @@ void gradient_of_image(const KatoGradientParams<T>& p, int64_t mesh, int threads
       list_lines(image, work.roles.data(), static_cast<int>(begin), static_cast<int>(end), *walk);
     });
   }
-  parallel_for(p.num_faces, 256, threads, [&](int64_t begin, int64_t end) {
-    walk_range(image, vertices, begin, end, work);
-  });
+  parallel_for(p.num_faces, 256, threads,
+               [&](int64_t begin, int64_t end) { walk_range(image, vertices, begin, end, work); });
   gather_corners(p, work, p.grad_vertices + mesh * p.num_vertices * 3);
 }
 

@@ -1,5 +1,5 @@
-// Sixteen floats (or eight doubles) handled at once on the CPU, in the compiler's own vector types: they work
-// for every vector width, and take the same operators and templates as single numbers.
+// Sixteen floats (or eight doubles) handled at once on the CPU, in the compiler's own vector types:
+// they work for every vector width, and take the same operators and templates as single numbers.
 #pragma once
 #include <cstdint>
 #include <cstring>

@@ -1,4 +1,5 @@
-// A parallel loop without OpenMP: no runtime shared with torch, nothing left behind for a fork to break.
+// A parallel loop without OpenMP: no runtime shared with torch, nothing left behind for a fork to
+// break.
 #pragma once
 #include <algorithm>
 #include <atomic>

@@ -1,5 +1,5 @@
-// The pixels that can pull at an edge, listed for the lines of both walking directions. Most pixels of a training
-// image cannot, and an edge looks along a whole line: so the lists pay.
+// The pixels that can pull at an edge, listed for the lines of both walking directions. Most pixels
+// of a training image cannot, and an edge looks along a whole line: so the lists pay.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -79,14 +79,14 @@ struct Walk {
 // Where a pixel can contribute: bits of `roles`.
 constexpr uint8_t kOutside = 1, kInside = 2;
 
-// In a silhouette uncovered pixels that should be brighter pull from outside, covered ones that should be
-// darker from inside. In any other image every pixel with a gradient may do both.
+// In a silhouette uncovered pixels that should be brighter pull from outside, covered ones that
+// should be darker from inside. In any other image every pixel with a gradient may do both.
 template <class T>
 NR3D_HD void find_roles(const Image<T>& image, uint8_t* roles) {
   if (image.is_silhouette()) {
     for (int64_t i = 0; i < image.size; ++i) {
       const int covered = image.face_index[i] >= 0;
-      const int outside = image.grad[i] < T(0), inside = image.grad[i] > T(0);
+      const int outside = image.grad[i]<T(0), inside = image.grad[i]> T(0);
       roles[i] = static_cast<uint8_t>((outside & ~covered) | ((inside & covered) << 1));
     }
     return;

@@ -1,4 +1,5 @@
-// Hard rasterization (Kato et al. 2018): which face is seen at each pixel centre, how deep, and where on it.
+// Hard rasterization (Kato et al. 2018): which face is seen at each pixel centre, how deep, and
+// where on it.
 #pragma once
 #include <cstdint>
 
@@ -24,8 +25,8 @@ struct RasterizeParams {
 // A face ready to be drawn: its corners in drawing order and the coefficients of its weights.
 template <class T>
 struct RasterFace {
-  T x[3], y[3], z[3];    // NDC and depth of the corners
-  T m[3][3];             // weight k at pixel (i, j) is m[k][0] i + m[k][1] j + m[k][2]
+  T x[3], y[3], z[3];  // NDC and depth of the corners
+  T m[3][3];           // weight k at pixel (i, j) is m[k][0] i + m[k][1] j + m[k][2]
 };
 
 // Fill in the corners of `face` (in [0, 2F)). False where it is seen from behind or has no area.
@@ -72,7 +73,8 @@ NR3D_HD T depth_at(const T w[3], const T z[3]) {
   return T(1) / (w[0] / z[0] + w[1] / z[1] + w[2] / z[2]);
 }
 
-// The weights of the face at pixel (i, j), counted from the bottom left: clamped, then scaled to sum to 1.
+// The weights of the face at pixel (i, j), counted from the bottom left: clamped, then scaled to
+// sum to 1.
 template <class T>
 NR3D_HD void weights_at(const RasterFace<T>& f, T i, T j, T w[3]) {
   for (int k = 0; k < 3; ++k) w[k] = clamp_weight(f.m[k][0] * i + f.m[k][1] * j + f.m[k][2]);
@@ -91,8 +93,8 @@ NR3D_HD bool covers(const RasterFace<T>& f, T x, T y) {
   return inside;
 }
 
-// The pixels [first, last] of one axis whose centres lie between the least and the largest of NDC a, b and c.
-// Near-collinear faces cover nothing beyond, however their edge functions round.
+// The pixels [first, last] of one axis whose centres lie between the least and the largest of NDC
+// a, b and c. Near-collinear faces cover nothing beyond, however their edge functions round.
 struct PixelRange {
   int first, last;
 };

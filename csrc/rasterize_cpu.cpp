@@ -16,12 +16,15 @@ constexpr int kLanes = 16;  // pixels tested at once; buffers are padded by as m
 template <class T>
 struct Band {
   int first_row, num_rows, stride;
-  std::vector<T> x_centres;       // [stride] NDC of the columns
-  std::vector<T> depth;           // [num_rows, stride] nearest depth so far
-  std::vector<int32_t> face;      // [num_rows, stride] the face at that depth
+  std::vector<T> x_centres;   // [stride] NDC of the columns
+  std::vector<T> depth;       // [num_rows, stride] nearest depth so far
+  std::vector<int32_t> face;  // [num_rows, stride] the face at that depth
 
   Band(int first, int count, int width, T far)
-      : first_row(first), num_rows(count), stride(width + kLanes), x_centres(stride),
+      : first_row(first),
+        num_rows(count),
+        stride(width + kLanes),
+        x_centres(stride),
         depth(static_cast<size_t>(count) * stride, far),
         face(static_cast<size_t>(count) * stride, -1) {
     for (int i = 0; i < stride; ++i) x_centres[i] = pixel_centre<T>(i, width);
@@ -32,7 +35,7 @@ struct Band {
 // image in the padding, so that none needs a mask.
 template <class T>
 NR3D_HD void draw_row(const RasterFace<T>& f, int32_t face, const T* x_centres, T y, T j,
-                     PixelRange columns, T near, T* depth, int32_t* winner) {
+                      PixelRange columns, T near, T* depth, int32_t* winner) {
   for (int i0 = columns.first; i0 <= columns.last; i0 += kLanes) {
     int32_t inside[kLanes];
     int32_t any = 0;
@@ -80,16 +83,18 @@ NR3D_HD void draw_band(const RasterizeParams<T>& p, const T* vertices, Band<T>& 
 }
 
 // target_clones takes no templates: one plain function a scalar.
-NR3D_VECTOR_CLONES void draw(const RasterizeParams<float>& p, const float* vertices, Band<float>& band) {
+NR3D_VECTOR_CLONES void draw(const RasterizeParams<float>& p, const float* vertices,
+                             Band<float>& band) {
   draw_band(p, vertices, band);
 }
-NR3D_VECTOR_CLONES void draw(const RasterizeParams<double>& p, const double* vertices, Band<double>& band) {
+NR3D_VECTOR_CLONES void draw(const RasterizeParams<double>& p, const double* vertices,
+                             Band<double>& band) {
   draw_band(p, vertices, band);
 }
 
 template <class T>
-void store_weights(const RasterizeParams<T>& p, const T* vertices, const int32_t* faces_seen, int row,
-                   T* weights) {
+void store_weights(const RasterizeParams<T>& p, const T* vertices, const int32_t* faces_seen,
+                   int row, T* weights) {
   for (int i = 0; i < p.width; ++i, weights += 3) {
     if (faces_seen[i] < 0) {
       std::fill(weights, weights + 3, T(0));
@@ -144,7 +149,8 @@ void store_band(const RasterizeParams<T>& p, int64_t mesh, const T* vertices, co
 template <class T>
 void rasterize_cpu(const RasterizeParams<T>& p, int threads) {
   // An image is drawn whole where there are enough of them, else in bands.
-  const int64_t bands_wanted = std::max<int64_t>(1, 4 * threads / std::max<int64_t>(p.num_meshes, 1));
+  const int64_t bands_wanted =
+      std::max<int64_t>(1, 4 * threads / std::max<int64_t>(p.num_meshes, 1));
   const int64_t num_bands = threads > 1 ? std::min<int64_t>(bands_wanted, (p.height + 31) / 32) : 1;
   const int even_rows = static_cast<int>((p.height + num_bands - 1) / num_bands);
   const int rows = (even_rows + p.factor - 1) / p.factor * p.factor;

@@ -45,9 +45,7 @@ def check_tensor(
         raise TypeError(f"{function}: {argument} must be a tensor, got {type(value).__name__}")
     if value.dtype not in dtypes:
         names = " or ".join(name_of_dtype(dtype) for dtype in dtypes)
-        raise TypeError(
-            f"{function}: {argument} must be {names}, got {name_of_dtype(value.dtype)}"
-        )
+        raise TypeError(f"{function}: {argument} must be {names}, got {name_of_dtype(value.dtype)}")
     fits = value.dim() == len(shape) and all(
         isinstance(want, str) or want == got for want, got in zip(shape, value.shape, strict=True)
     )

@@ -157,7 +157,13 @@ def _check_view(height: int, width: int, near: float, far: float) -> None:
 
 
 def _rasterize(
-    vertices: Tensor, faces: Tensor, height: int, width: int, near: float, far: float, fill_back: bool
+    vertices: Tensor,
+    faces: Tensor,
+    height: int,
+    width: int,
+    near: float,
+    far: float,
+    fill_back: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     _check_view(height, width, near, far)
     _, depth, weights = _rasterize_fake(vertices, faces, height, width, near, far, fill_back)
@@ -168,7 +174,13 @@ def _rasterize(
 
 
 def _rasterize_fake(
-    vertices: Tensor, faces: Tensor, height: int, width: int, near: float, far: float, fill_back: bool
+    vertices: Tensor,
+    faces: Tensor,
+    height: int,
+    width: int,
+    near: float,
+    far: float,
+    fill_back: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     size = (vertices.shape[0], height, width)
     face_index = vertices.new_empty(size, dtype=torch.int32)
