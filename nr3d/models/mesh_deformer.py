@@ -1,0 +1,87 @@
+"""Single-image reconstruction: an encoder, a decoder, a sphere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from nr3d.checks import FLOATS, REDUCED_FLOATS, check_choice, check_tensor
+from nr3d.geometry import Mesh, icosphere
+from nr3d.models.decoder import DeformationDecoder
+from nr3d.models.encoder import KatoEncoder, SmallEncoder
+
+ENCODERS = {"kato": KatoEncoder, "small": SmallEncoder}
+
+
+class MeshDeformer(nn.Module):
+    """Deform a sphere into what an image shows.
+
+    Args:
+        encoder: `kato` (19 million parameters) or `small`.
+        image_size: Side of the images, in pixels.
+        in_channels: Channels of the images: 4 for RGB and mask.
+        subdivisions: Of the icosphere: 3 gives 642 vertices and 1280 faces.
+        decoder_widths: Widths of the decoder's hidden layers.
+        free_zero_coordinates: Let template coordinates that are exactly zero move.
+
+    Raises:
+        ValueError: An unknown encoder, or a size that it cannot halve often enough.
+
+    Source: Kato et al. 2018, single-image reconstruction.
+    """
+
+    faces: Tensor
+
+    def __init__(
+        self,
+        *,
+        encoder: str = "kato",
+        image_size: int = 64,
+        in_channels: int = 4,
+        subdivisions: int = 3,
+        decoder_widths: Sequence[int] = (1024, 2048),
+        free_zero_coordinates: bool = False,
+    ) -> None:
+        super().__init__()
+        check_choice("MeshDeformer", "encoder", encoder, ENCODERS)
+        template, faces = icosphere(subdivisions)
+        self.encoder = ENCODERS[encoder](in_channels=in_channels, image_size=image_size)
+        self.decoder = DeformationDecoder(
+            template=template,
+            dim_in=self.encoder.dim_out,
+            widths=decoder_widths,
+            free_zero_coordinates=free_zero_coordinates,
+        )
+        self.register_buffer("faces", faces, persistent=False)
+        self.in_channels = in_channels
+        self.image_size = image_size
+
+    def forward(self, images: Tensor) -> Mesh:
+        """Reconstruct one mesh per image.
+
+        Args:
+            images: RGB and mask in [0, 1]. [B, C, H, W]
+
+        Returns:
+            Vertices inside [-0.5, 0.5]^3 [B, V, 3] and the sphere's faces [F, 3].
+
+        Raises:
+            TypeError: Images of another dtype than float.
+            ValueError: Another number of channels or another size than the model was made for.
+        """
+        shape = ("B", self.in_channels, self.image_size, self.image_size)
+        dtypes = (*FLOATS, *REDUCED_FLOATS)
+        check_tensor("MeshDeformer", "images", images, shape=shape, dtypes=dtypes)
+        return Mesh(self.decoder(self.encoder(images)), self.faces)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Give all parameters as optimizer groups; `lr_scale` multiplies the learning rate.
+
+        The centroid head learns at a tenth of the rate, as in the authors' code.
+        """
+        slow = list(self.decoder.centroid.parameters())
+        names = {id(parameter) for parameter in slow}
+        others = [parameter for parameter in self.parameters() if id(parameter) not in names]
+        return [{"params": others, "lr_scale": 1.0}, {"params": slow, "lr_scale": 0.1}]
