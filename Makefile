@@ -37,8 +37,11 @@ lint: setup  ## complain about format and lint
 types: setup  ## check types, strictly
 	$(BIN)/mypy
 
-bench: setup  ## time the renderer beside its peers
+.venv/installed-peers: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
+	touch $@
+
+bench: .venv/installed-peers  ## time the renderer beside its peers
 	for name in $(basename $(notdir $(wildcard benchmarks/bench_*.py))); do \
 	    $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
 
