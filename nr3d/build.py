@@ -157,8 +157,9 @@ def _check_part(key: str, section: Any) -> Config:
 def _find_class(key: str, section: Any) -> Owner:
     """Find the class that `name` means: a key of the family's table, or a dotted path."""
     table = FAMILIES[key]
-    name = section.get("name") if isinstance(section, Mapping) else None
-    name = str(name)
+    if not isinstance(section, Mapping):
+        raise ConfigError(f"{key}: must be a section of keys, got {section!r}")
+    name = str(section.get("name"))
     if name in table:
         return table[name]
     module_name, _, attribute = name.rpartition(".")

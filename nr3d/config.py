@@ -156,7 +156,7 @@ def _load(path: Path) -> DictConfig:
     try:
         loaded = OmegaConf.load(path)
     except Exception as error:  # YAML errors have no common base with OmegaConf's
-        raise ConfigError(f"{path}: not valid YAML: {_first_line(error)}") from error
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(loaded, DictConfig):
         raise ConfigError(f"{path}: must hold keys and values")
     return loaded
