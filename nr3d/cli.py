@@ -46,7 +46,9 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; overrides may stand before and after the options."""
     parser = make_parser()
     arguments, rest = parser.parse_known_args(argv)
-    if rest:
+    if arguments.run is _dataset_build:
+        arguments.rest = rest  # all of it is the recipe's
+    elif rest:
         if "overrides" not in arguments or any(text.startswith("-") for text in rest):
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
         arguments.overrides += rest
@@ -116,8 +118,6 @@ def _add_dataset(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = _add(commands, "dataset", _dataset_help, "build and look at datasets")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     build = actions.add_parser("build", help="run a recipe", add_help=False)
-    build.add_argument("recipe")
-    build.add_argument("rest", nargs=argparse.REMAINDER)
     build.set_defaults(run=_dataset_build)
     inspect = actions.add_parser("inspect", help="print what a file holds, write a contact sheet")
     inspect.add_argument("file", type=Path)
@@ -160,12 +160,12 @@ def _reconstruct(arguments: argparse.Namespace) -> int:
 def _dataset_build(arguments: argparse.Namespace) -> int:
     from nr3d.data import recipes
 
-    if arguments.recipe in ("-h", "--help"):
-        print(
-            f"usage: nr3d dataset build RECIPE ...\n\nrecipes: {', '.join(recipes.recipe_names())}"
-        )
-        return 0
-    recipes.build(arguments.recipe, arguments.rest)
+    if not arguments.rest or arguments.rest[0] in ("-h", "--help"):
+        print("usage: nr3d dataset build RECIPE ...; RECIPE --help says more")
+        print(f"recipes: {', '.join(recipes.recipe_names())}")
+        return 0 if arguments.rest else WRONG_INPUT
+    name, *rest = arguments.rest
+    recipes.build(name, rest)
     return 0
 
 

@@ -151,7 +151,7 @@ def test_unknown_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean furniture?" in fails(capsys, "dataset", "build", "furnitur")
 
 
-@pytest.mark.parametrize("arguments", [[], ["trian"], ["train", "--nonsense"], ["dataset"]])
+@pytest.mark.parametrize("arguments", [[], ["trian"], ["train", "--no"], ["dataset"]])
 def test_usage(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as error:
         main(arguments)

@@ -125,15 +125,16 @@ def test_a_crash_between_two_saves(train: Train, monkeypatch: pytest.MonkeyPatch
     assert metrics[0] == metrics[1]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_after_the_step_and_saves(
-    train: Train, monkeypatch: pytest.MonkeyPatch
+    train: Train, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     assert train("name=whole") == 0
     step = ReconstructionModule.training_step
 
     def interrupt(self: ReconstructionModule, batch: object, index: int) -> torch.Tensor:
         if self.global_step == 1:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
         return step(self, batch, index)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:

@@ -1,9 +1,12 @@
-"""What a run shows: validation image grids and a progress bar."""
+"""What a run shows, validation image grids and a progress bar, and how signals stop it."""
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -154,3 +157,31 @@ class Progress(pl.Callback):
         ]
         rate = self._images / max(time.perf_counter() - self._since, 1e-9)
         return "  ".join([*parts, f"{rate:.0f} images/s"])
+
+
+class StopOnSignals(pl.Callback):
+    """End training after the step in progress at SIGINT or SIGTERM; a second one aborts.
+
+    Takes the place of Lightning's handler, which would end without a save.
+    """
+
+    def __init__(self) -> None:
+        self._previous: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Install the handlers; in another thread than the main one signals are not ours."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if trainer.should_stop:
+                raise KeyboardInterrupt
+            trainer.should_stop = True
+
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, stop)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Put the old handlers back."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}

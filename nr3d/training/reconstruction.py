@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from nr3d.geometry.obj import save_obj
 from torch import Tensor
 
 from nr3d.data.photo import load_photo
 from nr3d.geometry.camera import eye_from_angles
 from nr3d.geometry.mesh import Mesh
+from nr3d.geometry.obj import save_obj
 from nr3d.renderer.shading import render_views
 from nr3d.visualize import Array, contact_sheet, save_png
 

@@ -1,14 +1,12 @@
-"""Fit a ReconstructionModule: settings, signals, and the Lightning trainer around a run folder."""
+"""Fit a ReconstructionModule: settings, and the Lightning trainer around a run folder."""
 
 from __future__ import annotations
 
 import logging
-import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Literal
 
 import pytorch_lightning as pl
@@ -16,7 +14,7 @@ from pytorch_lightning.loggers import Logger
 
 from nr3d.checks import check_count, check_range
 from nr3d.data.datamodule import MultiViewDataModule
-from nr3d.training.callbacks import ImageGrids, Progress
+from nr3d.training.callbacks import ImageGrids, Progress, StopOnSignals
 from nr3d.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from nr3d.training.module import ReconstructionModule
 from nr3d.training.run_folder import RunFolder
@@ -108,7 +106,7 @@ def fit(
     """
     trainer = make_trainer(settings, run, loggers)
     data.start_step = start_step
-    with quiet_lightning(), stop_on_signals(trainer):
+    with quiet_lightning():
         trainer.fit(module, data, ckpt_path=str(run.last) if start_step else None)
     return trainer.global_step >= settings.max_steps
 
@@ -117,7 +115,12 @@ def make_trainer(
     settings: TrainerSettings, run: RunFolder, loggers: Sequence[Logger]
 ) -> pl.Trainer:
     """Build the Lightning trainer; checkpoints, bar and seeds are ours."""
-    callbacks = [Checkpoints(run, every=settings.save_every), ImageGrids(run.images), Progress()]
+    callbacks = [
+        Checkpoints(run, every=settings.save_every),
+        ImageGrids(run.images),
+        Progress(),
+        StopOnSignals(),
+    ]
     with quiet_lightning():
         return pl.Trainer(
             max_steps=settings.max_steps,
@@ -156,26 +159,3 @@ def quiet_lightning() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-@contextmanager
-def stop_on_signals(trainer: pl.Trainer) -> Iterator[None]:
-    """End training after the step in progress at SIGINT or SIGTERM; a second one aborts."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if trainer.should_stop:
-            raise KeyboardInterrupt
-        trainer.should_stop = True
-
-    try:
-        previous = {
-            number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)
-        }
-    except ValueError:  # not the main thread: signals are not ours to handle
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
