@@ -47,7 +47,9 @@ NR3D_HD void meet(const Image<T>& image, const Walk<T>& walk, const Edge<T>& edg
         image.face_index[image.offset(walk.axis, line, on_image ? inner : 0)];
     const int32_t face_outside =
         image.face_index[image.offset(walk.axis, line, on_image ? outer : 0)];
-    const bool reaches_out = on_image & (walk.outside.count[line] > 0) & (face_inside == face);
+    const bool any_outside =
+        edge.outwards_up ? walk.outside.last[line] > crossed : walk.outside.first[line] < crossed;
+    const bool reaches_out = on_image & any_outside & (face_inside == face);
     const bool reaches_in =
         on_image & (walk.inside.count[line] > 0) & !(image.is_silhouette() & (face_outside >= 0));
     const Meeting<T> meeting{crossed, line, e, inner, outer};
@@ -217,16 +219,23 @@ NR3D_HD void walk_faces(const Image<T>& image, const T* vertices, int64_t begin,
   }
 }
 
+// Find what the walks look for. False if face_index holds no face index.
+template <class T>
+NR3D_HD bool survey(const Image<T>& image, Workspace<T>& work) {
+  find_roles(image, work.roles.data());
+  return mark_seen(image, static_cast<int64_t>(work.is_seen.size()), work.is_seen.data());
+}
+
 // target_clones takes no templates: one plain function a scalar.
 NR3D_VECTOR_CLONES void walk_range(const Image<float>& image, const float* vertices, int64_t begin,
                                    int64_t end, Workspace<float>& work) {
   walk_faces(image, vertices, begin, end, work);
 }
-NR3D_VECTOR_CLONES void find_roles_of(const Image<float>& image, uint8_t* roles) {
-  find_roles(image, roles);
+NR3D_VECTOR_CLONES bool survey_image(const Image<float>& image, Workspace<float>& work) {
+  return survey(image, work);
 }
-NR3D_VECTOR_CLONES void find_roles_of(const Image<double>& image, uint8_t* roles) {
-  find_roles(image, roles);
+NR3D_VECTOR_CLONES bool survey_image(const Image<double>& image, Workspace<double>& work) {
+  return survey(image, work);
 }
 NR3D_VECTOR_CLONES void walk_range(const Image<double>& image, const double* vertices,
                                    int64_t begin, int64_t end, Workspace<double>& work) {
@@ -244,30 +253,16 @@ void gather_corners(const KatoGradientParams<T>& p, const Workspace<T>& work, T*
   }
 }
 
-template <class T>
-void mark_seen_faces(const Image<T>& image, std::vector<uint8_t>& is_seen) {
-  std::fill(is_seen.begin(), is_seen.end(), 0);
-  for (int64_t i = 0; i < image.size; ++i) {
-    const uint64_t entry = static_cast<uint64_t>(int64_t{1} + image.face_index[i]);
-    if (entry >= is_seen.size()) {
-      throw std::invalid_argument("kato_gradient: face_index must be inside [-1, " +
-                                  std::to_string(2 * image.p.num_faces) + "), got " +
-                                  std::to_string(image.face_index[i]));
-    }
-    is_seen[entry] = 1;
-  }
-}
-
 // A silhouette's gradient arrives at the size its factor x factor blocks were averaged to.
 template <class T>
 void expand(const KatoGradientParams<T>& p, const T* grad, std::vector<T>& expanded) {
   const int width = p.width / p.factor;
   const T share = T(1) / (p.factor * p.factor);
-  for (int row = 0; row < p.height; ++row) {
-    const T* from = grad + static_cast<int64_t>(row / p.factor) * width;
-    T* to = expanded.data() + static_cast<int64_t>(row) * p.width;
-    for (int i = 0; i < width; ++i)
-      std::fill(to + i * p.factor, to + (i + 1) * p.factor, share * from[i]);
+  T* to = expanded.data();
+  for (int row = 0; row < p.height; row += p.factor, grad += width) {
+    for (int i = 0; i < p.width; ++i) to[i] = share * grad[i / p.factor];
+    for (int k = 1; k < p.factor; ++k) std::copy(to, to + p.width, to + k * p.width);
+    to += p.factor * p.width;
   }
 }
 
@@ -289,8 +284,10 @@ void gradient_of_image(const KatoGradientParams<T>& p, int64_t mesh, int threads
                        Workspace<T>& work) {
   const Image<T> image = image_of(p, mesh, work.expanded);
   const T* vertices = p.vertices + mesh * p.num_vertices * 3;
-  mark_seen_faces(image, work.is_seen);
-  find_roles_of(image, work.roles.data());
+  if (!survey_image(image, work)) {
+    throw std::invalid_argument("kato_gradient: face_index must hold face indices inside [-1, " +
+                                std::to_string(2 * p.num_faces) + ")");
+  }
   for (Walk<T>* walk : {&work.columns, &work.rows}) {
     parallel_for(walk->num_lines, 64, threads, [&](int64_t begin, int64_t end) {
       list_lines(image, work.roles.data(), static_cast<int>(begin), static_cast<int>(end), *walk);

@@ -12,9 +12,9 @@ struct RasterizeParams {
   const T* vertices;     // [M, V, 3] NDC x, y in [-1, 1], y up; z = depth in scene units
   const int32_t* faces;  // [F, 3] vertex indices, each in [0, V)
   int32_t* face_index;   // [M, H, W] out: -1 or [0, F), [F, 2F) for backs; row 0 is the top
-  T* depth;              // [M, H, W] out: depth, `far` where nothing is seen; may be null
-  T* weights;            // [M, H, W, 3] out: screen-space barycentric weights, else 0; may be null
-  T* silhouettes;        // [M, H/factor, W/factor] out: the share of covered pixels; may be null
+  T* depth;        // [M, H, W] out: depth, `far` where nothing is seen; may be null with weights
+  T* weights;      // [M, H, W, 3] out: screen-space barycentric weights, else 0
+  T* silhouettes;  // [M, H/factor, W/factor] out: the share of covered pixels; may be null
   int64_t num_meshes, num_vertices, num_faces;
   int height, width;
   int factor;      // divides height and width
@@ -93,23 +93,24 @@ NR3D_HD bool covers(const RasterFace<T>& f, T x, T y) {
   return inside;
 }
 
-// The pixels [first, last] of one axis whose centres lie between the least and the largest of NDC
-// a, b and c. Near-collinear faces cover nothing beyond, however their edge functions round.
+// The pixels inside [from, to] of one axis whose centres lie between the least and the largest of
+// NDC a, b and c. Near-collinear faces cover nothing beyond, however their edge functions round.
 struct PixelRange {
   int first, last;
 };
 template <class T>
-NR3D_HD PixelRange pixel_range(T a, T b, T c, int size) {
+NR3D_HD PixelRange pixel_range(T a, T b, T c, int size, const T* centres, int from, int to) {
   T low = a < b ? a : b, high = a < b ? b : a;
   low = c < low ? c : low;
   high = c > high ? c : high;
   const T slack = T(1) / 64;  // the pixel coordinates are rounded, so the ends are tried
-  const T first = to_pixel(low, size) - slack, last = to_pixel(high, size) + slack;
-  PixelRange range;
-  range.first = first <= T(0) ? 0 : first >= T(size) ? size : static_cast<int>(first);
-  range.last = last < T(0) ? -1 : last >= T(size - 1) ? size - 1 : static_cast<int>(last);
-  while (range.first <= range.last && pixel_centre<T>(range.first, size) < low) ++range.first;
-  while (range.first <= range.last && pixel_centre<T>(range.last, size) > high) --range.last;
+  T first = to_pixel(low, size) - slack, last = to_pixel(high, size) + slack;
+  first = first > T(from) ? first : T(from);
+  last = last < T(to) ? last : T(to);
+  PixelRange range{first <= T(to) ? static_cast<int>(first) : to + 1,
+                   last >= T(from) ? static_cast<int>(last) : from - 1};
+  while (range.first <= range.last && centres[range.first] < low) ++range.first;
+  while (range.first <= range.last && centres[range.last] > high) --range.last;
   return range;
 }
 

@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "ops.h"
@@ -10,64 +10,168 @@
 namespace nr3d {
 namespace {
 
-constexpr int kLanes = 16;  // pixels tested at once; buffers are padded by as many
+constexpr int kLanes = 16;  // pixels tested at once: a tile of 4 x 4 or 16 x 1
+constexpr int kMostRows = 4;
 
-// A band of rows of one image while it is drawn, bottom row first.
+// A band of rows of one image while it is drawn, bottom row first; padded so that no tile leaves
+// it.
 template <class T>
 struct Band {
   int first_row, num_rows, stride;
-  std::vector<T> x_centres;   // [stride] NDC of the columns
-  std::vector<T> depth;       // [num_rows, stride] nearest depth so far
+  std::vector<T> x_centres, y_centres;  // NDC of the columns and of the band's rows
+  std::vector<T> depth;       // [num_rows, stride] the nearest so far, as short_depth rounds it
   std::vector<int32_t> face;  // [num_rows, stride] the face at that depth
 
-  Band(int first, int count, int width, T far)
+  Band(const RasterizeParams<T>& p, int first, int count)
       : first_row(first),
         num_rows(count),
-        stride(width + kLanes),
+        stride(p.width + kLanes),
         x_centres(stride),
-        depth(static_cast<size_t>(count) * stride, far),
-        face(static_cast<size_t>(count) * stride, -1) {
-    for (int i = 0; i < stride; ++i) x_centres[i] = pixel_centre<T>(i, width);
+        y_centres(count + kMostRows),
+        depth(static_cast<size_t>(count + kMostRows) * stride, p.far),
+        face(static_cast<size_t>(count + kMostRows) * stride, -1) {
+    for (int i = 0; i < stride; ++i) x_centres[i] = pixel_centre<T>(i, p.width);
+    for (int i = 0; i < count + kMostRows; ++i) y_centres[i] = pixel_centre<T>(first + i, p.height);
   }
 };
 
-// Draw the pixels [first, last] of one row. Lanes past `last` are outside the face, or outside the
-// image in the padding, so that none needs a mask.
+// A face being drawn, and the pixels of the band it can cover.
 template <class T>
-NR3D_HD void draw_row(const RasterFace<T>& f, int32_t face, const T* x_centres, T y, T j,
-                      PixelRange columns, T near, T* depth, int32_t* winner) {
-  for (int i0 = columns.first; i0 <= columns.last; i0 += kLanes) {
-    int32_t inside[kLanes];
-    int32_t any = 0;
+struct Drawing {
+  RasterFace<T> f;
+  int32_t face;
+  PixelRange columns, rows;
+  T right, top;  // the largest coordinates of its corners, NDC
+  T inverse_z[3];
+  bool is_regular;  // short_depth is close to the exact depth
+};
+
+// The depth with one division instead of seven. Where no corner is at or behind the camera it
+// differs from the exact one by a few units in the last place.
+template <class T>
+NR3D_HD T short_depth(const Drawing<T>& d, T i, T j) {
+  T w[3];
+  for (int k = 0; k < 3; ++k) w[k] = clamp_weight(d.f.m[k][0] * i + d.f.m[k][1] * j + d.f.m[k][2]);
+  return (w[0] + w[1] + w[2]) /
+         (w[0] * d.inverse_z[0] + w[1] * d.inverse_z[1] + w[2] * d.inverse_z[2]);
+}
+
+template <class T>
+NR3D_HD T exact_depth(const RasterFace<T>& f, int column, int row) {
+  T w[3];
+  weights_at(f, static_cast<T>(column), static_cast<T>(row), w);
+  return depth_at(w, f.z);
+}
+
+// The exact depth of a face number at a pixel.
+template <class T>
+T exact_depth_of(const RasterizeParams<T>& p, const T* vertices, int32_t face, int column,
+                 int row) {
+  RasterFace<T> f;
+  load_face(vertices, p.faces, p.num_faces, face, f);
+  set_weights(f, p.height, p.width);
+  return exact_depth(f, column, row);
+}
+
+// Decide one pixel by exact depths.
+template <class T>
+void draw_exactly(const RasterizeParams<T>& p, const T* vertices, const Drawing<T>& d, int column,
+                  int row, T& depth, int32_t& winner) {
+  const T z = exact_depth(d.f, column, row);
+  const T nearest = winner < 0 ? p.far : exact_depth_of(p, vertices, winner, column, row);
+  if (z > p.near && z < nearest) {
+    depth = z;
+    winner = d.face;
+  }
+}
+
+// Draw the tile of kColumns x 16 / kColumns pixels whose bottom left one is (column, row of the
+// band). Pixels whose short depths are too close to call are decided by the exact ones.
+template <int kColumns, class T>
+NR3D_HD void draw_tile(const RasterizeParams<T>& p, const T* vertices, const Drawing<T>& d,
+                       Band<T>& band, int column, int row) {
+  constexpr int kRows = kLanes / kColumns;
+  T x[kLanes], y[kLanes];
+  for (int r = 0; r < kRows; ++r) {
+    std::memcpy(x + r * kColumns, band.x_centres.data() + column, kColumns * sizeof(T));
+    for (int c = 0; c < kColumns; ++c) y[r * kColumns + c] = band.y_centres[row + r];
+  }
+  int32_t inside[kLanes], any = 0;
+  for (int l = 0; l < kLanes; ++l) {
+    inside[l] = covers(d.f, x[l], y[l]) & (x[l] <= d.right) & (y[l] <= d.top);
+    any |= inside[l];
+  }
+  if (any == 0) return;
+  T* depth = band.depth.data() + static_cast<size_t>(row) * band.stride + column;
+  int32_t* face = band.face.data() + static_cast<size_t>(row) * band.stride + column;
+  T nearest[kLanes];
+  int32_t winner[kLanes], unclear[kLanes], any_unclear = 0;
+  for (int r = 0; r < kRows; ++r) {
+    std::memcpy(nearest + r * kColumns, depth + r * band.stride, kColumns * sizeof(T));
+    std::memcpy(winner + r * kColumns, face + r * band.stride, kColumns * sizeof(int32_t));
+  }
+  const int32_t all_unclear = !d.is_regular;
+  for (int l = 0; l < kLanes; ++l) {
+    const T i = static_cast<T>(column + l % kColumns);
+    const T j = static_cast<T>(band.first_row + row + l / kColumns);
+    const T z = short_depth(d, i, j);
+    const T margin = 64 * std::numeric_limits<T>::epsilon() * z;
+    const T behind_near = z - p.near, before_nearest = nearest[l] - z;
+    const int32_t clearly = (behind_near > margin) & (before_nearest > margin);
+    const int32_t clearly_not = (behind_near < -margin) | (before_nearest < -margin);
+    unclear[l] = inside[l] & ((!clearly & !clearly_not) | all_unclear);
+    const int32_t wins = inside[l] & clearly & !all_unclear;
+    any_unclear |= unclear[l];
+    nearest[l] = wins ? z : nearest[l];
+    winner[l] = wins ? d.face : winner[l];
+  }
+  if (any_unclear != 0) {
     for (int l = 0; l < kLanes; ++l) {
-      inside[l] = covers(f, x_centres[i0 + l], y) & (i0 + l <= columns.last);
-      any |= inside[l];
+      if (unclear[l] == 0) continue;
+      draw_exactly(p, vertices, d, column + l % kColumns, band.first_row + row + l / kColumns,
+                   nearest[l], winner[l]);
     }
-    if (any == 0) continue;
-    for (int l = 0; l < kLanes; ++l) {
-      T w[3];
-      weights_at(f, static_cast<T>(i0 + l), j, w);
-      const T z = depth_at(w, f.z);
-      const bool nearer = (inside[l] != 0) & (z > near) & (z < depth[i0 + l]);
-      depth[i0 + l] = nearer ? z : depth[i0 + l];
-      winner[i0 + l] = nearer ? face : winner[i0 + l];
+  }
+  for (int r = 0; r < kRows; ++r) {
+    std::memcpy(depth + r * band.stride, nearest + r * kColumns, kColumns * sizeof(T));
+    std::memcpy(face + r * band.stride, winner + r * kColumns, kColumns * sizeof(int32_t));
+  }
+}
+
+template <int kColumns, class T>
+NR3D_HD void draw_tiles(const RasterizeParams<T>& p, const T* vertices, const Drawing<T>& d,
+                        Band<T>& band) {
+  for (int row = d.rows.first; row <= d.rows.last; row += kLanes / kColumns) {
+    for (int column = d.columns.first; column <= d.columns.last; column += kColumns) {
+      draw_tile<kColumns>(p, vertices, d, band, column, row);
     }
   }
 }
 
+// Draw the face on the band, if it reaches it; rows count from the band's first here.
 template <class T>
-NR3D_HD void draw_face(RasterFace<T>& f, int32_t face, const RasterizeParams<T>& p, Band<T>& band) {
-  const PixelRange rows = pixel_range(f.y[0], f.y[1], f.y[2], p.height);
-  const int first = std::max(rows.first, band.first_row);
-  const int last = std::min(rows.last, band.first_row + band.num_rows - 1);
-  if (first > last) return;
-  const PixelRange columns = pixel_range(f.x[0], f.x[1], f.x[2], p.width);
-  if (columns.first > columns.last) return;
+NR3D_HD void draw_face(const RasterizeParams<T>& p, const T* vertices, Drawing<T>& d,
+                       Band<T>& band) {
+  RasterFace<T>& f = d.f;
+  const T* y_centres = band.y_centres.data();
+  d.rows = pixel_range(f.y[0], f.y[1], f.y[2], p.height, y_centres - band.first_row, band.first_row,
+                       band.first_row + band.num_rows - 1);
+  d.columns = pixel_range(f.x[0], f.x[1], f.x[2], p.width, band.x_centres.data(), 0, p.width - 1);
+  if (d.rows.first > d.rows.last || d.columns.first > d.columns.last) return;
+  d.rows.first -= band.first_row;
+  d.rows.last -= band.first_row;
   set_weights(f, p.height, p.width);
-  for (int row = first; row <= last; ++row) {
-    const size_t offset = static_cast<size_t>(row - band.first_row) * band.stride;
-    draw_row(f, face, band.x_centres.data(), pixel_centre<T>(row, p.height), static_cast<T>(row),
-             columns, p.near, band.depth.data() + offset, band.face.data() + offset);
+  d.right = std::max(f.x[0], std::max(f.x[1], f.x[2]));
+  d.top = std::max(f.y[0], std::max(f.y[1], f.y[2]));
+  d.is_regular = true;
+  for (int k = 0; k < 3; ++k) {
+    d.inverse_z[k] = T(1) / f.z[k];
+    d.is_regular &= f.z[k] > T(1e-30) && f.z[k] < T(1e30);
+  }
+  if (d.columns.last - d.columns.first < 8) {
+    draw_tiles<4>(p, vertices, d, band);
+  } else {
+    draw_tiles<kLanes>(p, vertices, d, band);
   }
 }
 
@@ -75,10 +179,9 @@ template <class T>
 NR3D_HD void draw_band(const RasterizeParams<T>& p, const T* vertices, Band<T>& band) {
   const int64_t num_drawn = p.fill_back ? 2 * p.num_faces : p.num_faces;
   for (int64_t face = 0; face < num_drawn; ++face) {
-    RasterFace<T> f;
-    if (load_face(vertices, p.faces, p.num_faces, face, f)) {
-      draw_face(f, static_cast<int32_t>(face), p, band);
-    }
+    Drawing<T> d;
+    d.face = static_cast<int32_t>(face);
+    if (load_face(vertices, p.faces, p.num_faces, face, d.f)) draw_face(p, vertices, d, band);
   }
 }
 
@@ -92,18 +195,22 @@ NR3D_VECTOR_CLONES void draw(const RasterizeParams<double>& p, const double* ver
   draw_band(p, vertices, band);
 }
 
+// Write exact depths and weights of one row; uncovered pixels get `far` and 0.
 template <class T>
-void store_weights(const RasterizeParams<T>& p, const T* vertices, const int32_t* faces_seen,
-                   int row, T* weights) {
-  for (int i = 0; i < p.width; ++i, weights += 3) {
+void store_row(const RasterizeParams<T>& p, const T* vertices, const int32_t* faces_seen, int row,
+               T* depth, T* weights) {
+  for (int i = 0; i < p.width; ++i) {
+    T* w = weights + 3 * i;
     if (faces_seen[i] < 0) {
-      std::fill(weights, weights + 3, T(0));
+      depth[i] = p.far;
+      std::fill(w, w + 3, T(0));
       continue;
     }
     RasterFace<T> f;
     load_face(vertices, p.faces, p.num_faces, faces_seen[i], f);
     set_weights(f, p.height, p.width);
-    weights_at(f, static_cast<T>(i), static_cast<T>(row), weights);
+    weights_at(f, static_cast<T>(i), static_cast<T>(row), w);
+    depth[i] = depth_at(w, f.z);
   }
 }
 
@@ -135,11 +242,7 @@ void store_band(const RasterizeParams<T>& p, int64_t mesh, const T* vertices, co
     const int32_t* faces_seen = band.face.data() + static_cast<size_t>(k) * band.stride;
     const int64_t out = (mesh * p.height + p.height - 1 - row) * p.width;
     std::memcpy(p.face_index + out, faces_seen, sizeof(int32_t) * p.width);
-    if (p.depth) {
-      std::memcpy(p.depth + out, band.depth.data() + static_cast<size_t>(k) * band.stride,
-                  sizeof(T) * p.width);
-    }
-    if (p.weights) store_weights(p, vertices, faces_seen, row, p.weights + 3 * out);
+    if (p.depth) store_row(p, vertices, faces_seen, row, p.depth + out, p.weights + 3 * out);
   }
   if (p.silhouettes) store_silhouette(p, mesh, band);
 }
@@ -160,7 +263,7 @@ void rasterize_cpu(const RasterizeParams<T>& p, int threads) {
       const int first = static_cast<int>(task % num_bands) * rows;
       if (first >= p.height) continue;
       const T* vertices = p.vertices + mesh * p.num_vertices * 3;
-      Band<T> band(first, std::min(rows, p.height - first), p.width, p.far);
+      Band<T> band(p, first, std::min(rows, p.height - first));
       draw(p, vertices, band);
       store_band(p, mesh, vertices, band);
     }

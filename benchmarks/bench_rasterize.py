@@ -1,0 +1,136 @@
+"""Time silhouettes forward and backward, camera included, beside DEODR where it is installed.
+
+Run: python -m benchmarks.bench_rasterize [--rounds 15] [--json FILE]      (peer: pip install deodr trimesh)
+
+Ours and the peer take turns within each round, so that a change of the machine's speed meets both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from nr3d.geometry import Mesh
+
+from .workloads import Workload, make_workload
+
+try:
+    from .deodr_peer import DeodrSilhouettes
+except ImportError:  # the peer is optional
+    DeodrSilhouettes = None
+
+
+def seconds(run: Callable[[Mesh], object], workload: Workload, threads: int) -> float:
+    """Time one forward and backward pass on fresh leaves."""
+    torch.set_num_threads(threads)
+    mesh = Mesh(workload.mesh.vertices.clone().requires_grad_(), workload.mesh.faces)
+    start = time.perf_counter()
+    run(mesh)
+    return time.perf_counter() - start
+
+
+def measure(workload: Workload, rounds: int) -> dict[str, list[float]]:
+    """Give the seconds of every contender, one entry a round."""
+    contenders: dict[str, tuple[Callable[[Mesh], object], int]] = {
+        "nr3d, 1 thread": (workload.run, 1),
+        "nr3d, 2 threads": (workload.run, 2),
+    }
+    if DeodrSilhouettes is not None:
+        contenders["DEODR"] = (DeodrSilhouettes(workload).run, 1)
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for round_number in range(rounds + 1):
+        for name, (run, threads) in contenders.items():
+            elapsed = seconds(run, workload, threads)
+            if round_number > 0:  # the first warms up
+                times[name].append(elapsed)
+    return times
+
+
+def peak_memory_mb() -> float:
+    """Give the peak memory of W1 beyond inputs and outputs, measured in a process of its own."""
+    output = subprocess.run(
+        [sys.executable, "-m", "benchmarks.bench_rasterize", "--peak-memory"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return float(output.stdout)
+
+
+def _print_peak_memory() -> None:
+    small, large = make_workload("W1", num_meshes=2), make_workload("W1")
+    seconds(small.run, small, 2)  # loads what is loaded once
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    before = _status_kb("VmRSS")
+    seconds(large.run, large, 2)
+    tensors = 2 * large.mesh.vertices.nbytes + 2 * large.targets.nbytes  # leaves, images, gradients
+    print((_status_kb("VmHWM") - before) / 1024 - tensors / 2**20)
+
+
+def _status_kb(key: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(key + ":"):
+            return int(line.split()[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def report(results: dict[str, dict[str, list[float]]], memory: float) -> dict[str, object]:
+    """Print the table; give what goes into the JSON."""
+    table = Table(title="silhouettes, forward + backward, camera included")
+    for column in ("work", "contender", "median ms", "minimum ms", "times faster than DEODR"):
+        table.add_column(column, justify="left" if column in ("work", "contender") else "right")
+    rows = []
+    for work, times in results.items():
+        for name, values in times.items():
+            ratios = [peer / ours for peer, ours in zip(times.get("DEODR", []), values, strict=False)]
+            row = {
+                "work": work,
+                "contender": name,
+                "median_ms": 1e3 * statistics.median(values),
+                "minimum_ms": 1e3 * min(values),
+                "median_ratio_to_deodr": statistics.median(ratios) if ratios else None,
+            }
+            rows.append(row)
+            ratio = f"{row['median_ratio_to_deodr']:.2f}" if ratios else "-"
+            table.add_row(work, name, f"{row['median_ms']:.2f}", f"{row['minimum_ms']:.2f}", ratio)
+    Console().print(table)
+    for work, times in results.items():
+        pairs = zip(times["nr3d, 1 thread"], times["nr3d, 2 threads"], strict=True)
+        print(f"{work}: 2 threads are {statistics.median(a / b for a, b in pairs):.2f}x as fast as 1")
+    print(f"W1: peak memory beyond inputs and outputs {memory:.1f} MiB")
+    machine = f"{platform.machine()}, torch {torch.__version__}"
+    return {"machine": machine, "rows": rows, "w1_peak_mib": memory}
+
+
+def main() -> None:
+    """Run both workloads and report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--peak-memory", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.peak_memory:
+        _print_peak_memory()
+        return
+    if DeodrSilhouettes is None:
+        print("DEODR is not installed: no peer in this run (pip install deodr trimesh)")
+    results = {name: measure(make_workload(name), arguments.rounds) for name in ("W1", "W2")}
+    figures = report(results, peak_memory_mb())
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
