@@ -280,14 +280,20 @@ Image<T> image_of(const KatoGradientParams<T>& p, int64_t mesh, std::vector<T>& 
 }
 
 template <class T>
+[[noreturn]] void refuse_face_index(const Image<T>& image) {
+  const int64_t limit = 2 * image.p.num_faces;
+  const int32_t* bad = std::find_if(image.face_index, image.face_index + image.size,
+                                    [limit](int32_t face) { return face < -1 || face >= limit; });
+  throw std::invalid_argument("kato_gradient: face_index must hold face indices inside [-1, " +
+                              std::to_string(limit) + "), got " + std::to_string(*bad));
+}
+
+template <class T>
 void gradient_of_image(const KatoGradientParams<T>& p, int64_t mesh, int threads,
                        Workspace<T>& work) {
   const Image<T> image = image_of(p, mesh, work.expanded);
   const T* vertices = p.vertices + mesh * p.num_vertices * 3;
-  if (!survey_image(image, work)) {
-    throw std::invalid_argument("kato_gradient: face_index must hold face indices inside [-1, " +
-                                std::to_string(2 * p.num_faces) + ")");
-  }
+  if (!survey_image(image, work)) refuse_face_index(image);
   for (Walk<T>* walk : {&work.columns, &work.rows}) {
     parallel_for(walk->num_lines, 64, threads, [&](int64_t begin, int64_t end) {
       list_lines(image, work.roles.data(), static_cast<int>(begin), static_cast<int>(end), *walk);
