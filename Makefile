@@ -20,7 +20,7 @@ train: setup  ## train the embedded default; ARGS="EXPERIMENT key=value" for ano
 	$(BIN)/python train.py $(ARGS)
 
 test: setup  ## run the test-suite on two processes; ARGS="-k WORD" for a part
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup lint types test  ## what CI runs: format, lint, types, tests
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-pytestmark = pytest.mark.xdist_group("install")  # one process builds the wheel
 SMALL = [
     "trainer.max_steps=2",
     "trainer.accelerator=cpu",

@@ -22,7 +22,6 @@ from nr3d.geometry.obj import save_obj
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MARKER = re.compile(r"<!-- not run: .+ -->$")
-pytestmark = pytest.mark.xdist_group("readme")
 
 
 @dataclass(frozen=True)
