@@ -1,6 +1,7 @@
 """Time silhouettes forward and backward, camera included, beside DEODR where it is installed.
 
-Run: python -m benchmarks.bench_rasterize [--rounds 15] [--json FILE]      (peer: pip install deodr trimesh)
+Run: python -m benchmarks.bench_rasterize [--rounds 15] [--json FILE]
+The peer: pip install deodr trimesh
 
 Ours and the peer take turns within each round, so that a change of the machine's speed meets both.
 """
@@ -94,7 +95,9 @@ def report(results: dict[str, dict[str, list[float]]], memory: float) -> dict[st
     rows = []
     for work, times in results.items():
         for name, values in times.items():
-            ratios = [peer / ours for peer, ours in zip(times.get("DEODR", []), values, strict=False)]
+            ratios = [
+                peer / ours for peer, ours in zip(times.get("DEODR", []), values, strict=False)
+            ]
             row = {
                 "work": work,
                 "contender": name,
@@ -108,7 +111,9 @@ def report(results: dict[str, dict[str, list[float]]], memory: float) -> dict[st
     Console().print(table)
     for work, times in results.items():
         pairs = zip(times["nr3d, 1 thread"], times["nr3d, 2 threads"], strict=True)
-        print(f"{work}: 2 threads are {statistics.median(a / b for a, b in pairs):.2f}x as fast as 1")
+        print(
+            f"{work}: 2 threads are {statistics.median(a / b for a, b in pairs):.2f}x as fast as 1"
+        )
     print(f"W1: peak memory beyond inputs and outputs {memory:.1f} MiB")
     machine = f"{platform.machine()}, torch {torch.__version__}"
     return {"machine": machine, "rows": rows, "w1_peak_mib": memory}

@@ -1,4 +1,4 @@
-"""DEODR (de La Gorce et al.) on the same work, at its fastest: its checks off, closed meshes culled."""
+"""DEODR on the same work, at its fastest: its checks off, one channel, closed meshes culled."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class DeodrSilhouettes:
 
     def __init__(self, workload: Workload) -> None:
         self.workload = workload
-        # Our camera is left-handed: mirrored meshes with reversed faces look the same in a right-handed one.
+        # Our camera is left-handed; a mirrored mesh with reversed faces suits a right-handed one.
         faces = workload.mesh.faces.flip(1).numpy().astype(np.uint32)
         vertices = workload.mesh.vertices[0].double().numpy() * [-1, 1, 1]
         self.topology = TriMesh(faces, vertices)
@@ -58,7 +58,10 @@ class DeodrSilhouettes:
         projected = self.workload.renderer.project(mesh, self.workload.eyes)
         half = self.size / 2
         pixels = torch.stack([projected[..., 0], -projected[..., 1]], -1) * half + (half - 0.5)
-        points, depths = pixels.detach().double().numpy(), projected[..., 2].detach().double().numpy()
+        points, depths = (
+            pixels.detach().double().numpy(),
+            projected[..., 2].detach().double().numpy(),
+        )
         images = np.empty((len(points), self.size, self.size, 1))
         grad_points = np.empty_like(points)
         z_buffer = np.empty((self.size, self.size))

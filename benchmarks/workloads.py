@@ -1,4 +1,4 @@
-"""The work that the renderer benchmarks share: W1 and W2, 64 deformed spheres seen from 24 directions."""
+"""The work that the renderer benchmarks share: deformed spheres seen from 24 directions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// The Python module nr3d._C. Tensors cross as addresses: nr3d/ops.py has checked dtype, shape,
+// The Python module nr3d._C. Tensors cross as addresses: nr3d/ops has checked dtype, shape,
 // device and contiguity, and allocated every output.
 #include <nanobind/nanobind.h>
 

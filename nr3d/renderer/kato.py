@@ -16,8 +16,8 @@ def kato_edges(
     """Give the same image, with a gradient to the vertices whose edges could change it.
 
     A hard image has no derivative with respect to its vertices. Backward, each pixel at which the
-    loss can fall pulls at the edges that could reach it on its row and its column, however far away:
-    a vertex gets minus the gain in loss divided by the distance it has to move. All channels of a
+    loss can fall pulls at the edges that could reach it on its row and its column, however far: a
+    vertex gets minus the gain in loss divided by the distance it has to move. All channels of a
     pixel change together, so render what belongs together as channels of one image.
 
     Args:

@@ -62,7 +62,8 @@ class NeuralRenderer(nn.Module):
             eyes: Camera positions in the mesh frame; a first axis of 1 serves all meshes. [B, N, 3]
 
         Returns:
-            x, y in NDC, y up, and depth in scene units; view n of mesh b is row b N + n. [B N, V, 3]
+            x, y in NDC, y up, and depth in scene units. View n of mesh b is row b N + n.
+            [B N, V, 3]
 
         Raises:
             TypeError: A wrong dtype.
@@ -72,8 +73,8 @@ class NeuralRenderer(nn.Module):
         check_tensor("NeuralRenderer", "eyes", eyes, shape=("B", "N", 3), like=mesh.vertices)
         if eyes.shape[0] not in (1, num_meshes):
             raise ValueError(
-                f"NeuralRenderer: eyes must have 1 or {num_meshes} rows, as many as there are meshes, "
-                f"got {eyes.shape[0]}"
+                f"NeuralRenderer: eyes must have 1 or {num_meshes} rows, as many as there are "
+                f"meshes, got {eyes.shape[0]}"
             )
         num_views = eyes.shape[1]
         vertices = at_least_float32(mesh.vertices)
@@ -111,4 +112,4 @@ class NeuralRenderer(nn.Module):
                 eps=self.eps,
                 fill_back=self.fill_back,
             )
-        return images.unflatten(0, (mesh.vertices.shape[0], eyes.shape[1]))
+        return images.reshape(mesh.vertices.shape[0], eyes.shape[1], *images.shape[1:])

@@ -1,0 +1,59 @@
+"""The checks that every kernel relies on."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nr3d import _C
+from nr3d.checks import INTEGERS, check_tensor, name_of_dtype
+
+
+def _place(index: int, shape: torch.Size) -> list[int]:
+    return [int(i) for i in np.unravel_index(index, tuple(shape))]
+
+
+def check_finite(function: str, argument: str, value: Tensor) -> None:
+    """Raise ValueError, with the place, where a contiguous CPU tensor is not finite."""
+    found = getattr(_C, f"find_non_finite_{name_of_dtype(value.dtype)}")(
+        value.data_ptr(), value.numel()
+    )
+    if found >= 0:
+        raise ValueError(
+            f"{function}: {argument} must be finite, got {value.flatten()[found].item()} "
+            f"at {_place(found, value.shape)}"
+        )
+
+
+def check_indices(
+    function: str, argument: str, value: Tensor, *, of: str, low: int, high: int
+) -> None:
+    """Raise ValueError, with the place, where a contiguous CPU tensor leaves [low, high)."""
+    found = getattr(_C, f"find_out_of_range_{name_of_dtype(value.dtype)}")(
+        value.data_ptr(), value.numel(), low, high
+    )
+    if found >= 0:
+        raise ValueError(
+            f"{function}: {argument} must hold {of} indices inside [{low}, {high}), "
+            f"got {value.flatten()[found].item()} at {_place(found, value.shape)}"
+        )
+
+
+def check_mesh(function: str, vertices: Tensor, faces: Tensor) -> None:
+    """Check what can be checked of a batch of meshes without reading its values.
+
+    The public functions do this before they call an operator: the dispatcher sends a mix of devices
+    to an operator of one of them, which may not look.
+    """
+    check_tensor(function, "vertices", vertices, shape=("M", "V", 3))
+    check_tensor(function, "faces", faces, shape=("F", 3), dtypes=INTEGERS, like=vertices)
+
+
+def prepare_mesh(function: str, vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
+    """Check a batch of meshes and give vertices and int32 faces, contiguous."""
+    check_mesh(function, vertices, faces)
+    vertices, faces = vertices.contiguous(), faces.contiguous()
+    check_finite(function, "vertices", vertices)
+    check_indices(function, "faces", faces, of="vertex", low=0, high=vertices.shape[1])
+    return vertices, faces.to(torch.int32)

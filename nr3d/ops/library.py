@@ -1,0 +1,46 @@
+"""Registering operators, and finding the kernels behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nr3d.checks import FLOATS, check_tensor, name_of_dtype
+
+try:
+    from nr3d import _C
+except ImportError as error:
+    raise ImportError(
+        f"nr3d: the native module nr3d._C cannot be loaded ({error}); run `pip install -e .` in "
+        "the checkout, or leave the checkout's folder if nr3d is installed elsewhere"
+    ) from error
+
+library = torch.library.Library("nr3d", "DEF")
+
+
+def register(schema: str, function: Callable[..., Any], fake: Callable[..., Any]) -> None:
+    """Define an operator for CPU and CUDA tensors, with the shapes of its results."""
+    name = schema.partition("(")[0]
+    library.define(schema)
+    for key in ("CPU", "CUDA"):
+        library.impl(name, function, key)
+    torch.library.register_fake(f"nr3d::{name}", fake, lib=library)
+
+
+def kernel(name: str, like: Tensor, dtypes: tuple[torch.dtype, ...] = FLOATS) -> Any:
+    """Give the kernel for the device and dtype of `like`."""
+    if like.device.type != "cpu":
+        raise RuntimeError(
+            f"{name}: vertices is on {like.device}, but nr3d has no kernel for this device; "
+            "move the tensors to the CPU"
+        )
+    check_tensor(name, "vertices", like, shape=like.shape, dtypes=dtypes)
+    return getattr(_C, f"{name}_{name_of_dtype(like.dtype)}")
+
+
+def address(tensor: Tensor | None) -> int:
+    """Give where the data lies; 0 for none."""
+    return 0 if tensor is None else tensor.data_ptr()

@@ -1,0 +1,117 @@
+"""Silhouettes with Kato's gradient, in one operation without an image in between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nr3d.checks import check_count, check_range, check_tensor
+from nr3d.ops.inputs import prepare_mesh
+from nr3d.ops.kato import differentiate, prepare_face_index
+from nr3d.ops.library import kernel, library, register
+from nr3d.ops.rasterize import check_view, draw
+
+
+def _silhouettes(
+    vertices: Tensor,
+    faces: Tensor,
+    height: int,
+    width: int,
+    factor: int,
+    near: float,
+    far: float,
+    fill_back: bool,
+    eps: float,
+) -> tuple[Tensor, Tensor]:
+    check_view(height, width, near, far)
+    check_count("silhouettes", "factor", factor)
+    check_range("silhouettes", "eps", eps, at_least=0)
+    check_tensor("rasterize", "vertices", vertices, shape=("M", "V", 3))
+    silhouettes = vertices.new_empty((vertices.shape[0], height, width))
+    size = (factor * height, factor * width)
+    face_index = draw(
+        vertices, faces, size, near, far, fill_back, silhouettes=silhouettes, factor=factor
+    )
+    return silhouettes, face_index
+
+
+def _silhouettes_fake(
+    vertices: Tensor,
+    faces: Tensor,
+    height: int,
+    width: int,
+    factor: int,
+    near: float,
+    far: float,
+    fill_back: bool,
+    eps: float,
+) -> tuple[Tensor, Tensor]:
+    num_meshes = vertices.shape[0]
+    size = (num_meshes, factor * height, factor * width)
+    silhouettes = vertices.new_empty((num_meshes, height, width))
+    return silhouettes, vertices.new_empty(size, dtype=torch.int32)
+
+
+register(
+    "silhouettes(Tensor vertices, Tensor faces, int height, int width, int factor, float near, "
+    "float far, bool fill_back, float eps) -> (Tensor silhouettes, Tensor face_index)",
+    _silhouettes,
+    _silhouettes_fake,
+)
+
+
+def _silhouettes_gradient(
+    vertices: Tensor, faces: Tensor, face_index: Tensor, grad_silhouettes: Tensor, eps: float
+) -> Tensor:
+    name = "silhouettes_gradient"
+    kernel("kato_gradient", vertices)
+    check_range(name, "eps", eps, at_least=0)
+    vertices, faces = prepare_mesh(name, vertices, faces)
+    face_index = prepare_face_index(name, face_index, vertices, faces)
+    shape, dtypes = (vertices.shape[0], "h", "w"), (vertices.dtype,)
+    check_tensor(
+        name, "grad_silhouettes", grad_silhouettes, shape=shape, dtypes=dtypes, like=vertices
+    )
+    factor = max(1, face_index.shape[1] // max(1, grad_silhouettes.shape[1]))
+    size = [factor * extent for extent in grad_silhouettes.shape[1:]]
+    check_tensor(name, "face_index", face_index, shape=("M", *size), dtypes=(torch.int32,))
+    grad_silhouettes = grad_silhouettes.contiguous()
+    return differentiate(
+        vertices, faces, face_index, None, grad_silhouettes, eps, num_channels=1, factor=factor
+    )
+
+
+def _silhouettes_gradient_fake(
+    vertices: Tensor, faces: Tensor, face_index: Tensor, grad_silhouettes: Tensor, eps: float
+) -> Tensor:
+    return vertices.new_empty(vertices.shape)
+
+
+register(
+    "silhouettes_gradient(Tensor vertices, Tensor faces, Tensor face_index, "
+    "Tensor grad_silhouettes, float eps) -> Tensor",
+    _silhouettes_gradient,
+    _silhouettes_gradient_fake,
+)
+
+
+def _silhouettes_setup(ctx: Any, inputs: Any, output: Any) -> None:
+    ctx.eps = inputs[-1]
+    ctx.mark_non_differentiable(output[1])
+    ctx.save_for_backward(inputs[0], inputs[1], output[1])
+
+
+def _silhouettes_backward(
+    ctx: Any, grad_silhouettes: Tensor, grad_face_index: Tensor | None
+) -> tuple[Tensor | None, ...]:
+    grad_vertices = torch.ops.nr3d.silhouettes_gradient(
+        *ctx.saved_tensors, grad_silhouettes, ctx.eps
+    )
+    return grad_vertices, *(None,) * 8
+
+
+torch.library.register_autograd(
+    "nr3d::silhouettes", _silhouettes_backward, setup_context=_silhouettes_setup, lib=library
+)
