@@ -38,7 +38,7 @@ class KatoEncoder(nn.Module):
 
     def __init__(self, *, in_channels: int = 4, image_size: int = 64, dim_out: int = 512) -> None:
         super().__init__()
-        _check_size("KatoEncoder", image_size, multiple=8)
+        _check_sizes("KatoEncoder", in_channels, dim_out, image_size, multiple=8)
         widths = (64, 128, 256)
         channels = (in_channels, *widths)
         self.convolutions = nn.ModuleList(
@@ -77,7 +77,7 @@ class SmallEncoder(nn.Module):
 
     def __init__(self, *, in_channels: int = 4, image_size: int = 64, dim_out: int = 256) -> None:
         super().__init__()
-        _check_size("SmallEncoder", image_size, multiple=16)
+        _check_sizes("SmallEncoder", in_channels, dim_out, image_size, multiple=16)
         widths = (32, 64, 96, 128)
         layers: list[nn.Module] = []
         before = in_channels
@@ -96,7 +96,11 @@ class SmallEncoder(nn.Module):
         return features
 
 
-def _check_size(function: str, image_size: int, *, multiple: int) -> None:
+def _check_sizes(
+    function: str, in_channels: int, dim_out: int, image_size: int, *, multiple: int
+) -> None:
+    check_count(function, "in_channels", in_channels)
+    check_count(function, "dim_out", dim_out)
     check_count(function, "image_size", image_size, at_least=multiple)
     if image_size % multiple != 0:
         raise ValueError(

@@ -12,7 +12,10 @@ from nr3d.geometry import Mesh, icosphere
 from nr3d.models.decoder import DeformationDecoder
 from nr3d.models.encoder import KatoEncoder, SmallEncoder
 
-ENCODERS = {"kato": KatoEncoder, "small": SmallEncoder}
+ENCODERS: dict[str, type[KatoEncoder] | type[SmallEncoder]] = {
+    "kato": KatoEncoder,
+    "small": SmallEncoder,
+}
 
 
 class MeshDeformer(nn.Module):
@@ -27,7 +30,9 @@ class MeshDeformer(nn.Module):
         free_zero_coordinates: Let template coordinates that are exactly zero move.
 
     Raises:
-        ValueError: An unknown encoder, or a size that it cannot halve often enough.
+        TypeError: If a count is no int.
+        ValueError: If the encoder is unknown, cannot halve the size often enough, or a count is
+            too small.
 
     Source: Kato et al. 2018, single-image reconstruction.
     """
@@ -47,10 +52,11 @@ class MeshDeformer(nn.Module):
         super().__init__()
         check_choice("MeshDeformer", "encoder", encoder, ENCODERS)
         template, faces = icosphere(subdivisions)
-        self.encoder = ENCODERS[encoder](in_channels=in_channels, image_size=image_size)
+        encode = ENCODERS[encoder](in_channels=in_channels, image_size=image_size)
+        self.encoder = encode
         self.decoder = DeformationDecoder(
             template=template,
-            dim_in=self.encoder.dim_out,
+            dim_in=encode.dim_out,
             widths=decoder_widths,
             free_zero_coordinates=free_zero_coordinates,
         )
