@@ -90,7 +90,8 @@ class Progress(pl.Callback):
         self.bar: Bar | None = None
         self.task: TaskID | None = None
         self._images = 0
-        self._since = 0.0
+        self._since = 0.0  # the start of training, later by the time spent in validation
+        self._paused = 0.0
 
     @rank_zero_only
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -128,8 +129,14 @@ class Progress(pl.Callback):
             self.bar.update(self.task, completed=step, numbers=self._numbers(trainer))
 
     @rank_zero_only
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop the clock: images per second are those of training."""
+        self._paused = time.perf_counter()
+
+    @rank_zero_only
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print a line per validation."""
+        self._since += time.perf_counter() - self._paused
         text = f"step {trainer.global_step}/{trainer.max_steps}  {self._numbers(trainer)}"
         self.console.print(text, highlight=False)
 
