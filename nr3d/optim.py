@@ -1,4 +1,9 @@
-"""Optimizers for parameter groups."""
+"""Optimizers for parameter groups.
+
+A model names the relative rate of each group as `lr_scale`. `KatoAdam` multiplies by it; torch's
+optimizers do not know the key, so code that accepts any optimizer takes `lr_scale` out of the
+groups and multiplies each group's `lr` itself.
+"""
 
 from __future__ import annotations
 

