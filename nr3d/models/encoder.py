@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -66,8 +65,8 @@ class KatoEncoder(nn.Module):
 class SmallEncoder(nn.Module):
     """A light encoder with group normalisation, for CPU training in minutes.
 
-    Four convolutions of stride 2 and one linear layer; about a tenth of the arithmetic of Kato's
-    encoder and a thirtieth of its parameters.
+    Patches of 4 x 4 pixels, two convolutions of stride 2, one linear layer: 690,880 parameters by
+    default, and about a twentieth of the time of Kato's encoder.
 
     Args:
         in_channels: Channels of the images.
@@ -78,11 +77,12 @@ class SmallEncoder(nn.Module):
     def __init__(self, *, in_channels: int = 4, image_size: int = 64, dim_out: int = 256) -> None:
         super().__init__()
         _check_sizes("SmallEncoder", in_channels, dim_out, image_size, multiple=16)
-        widths = (32, 64, 96, 128)
+        widths = (32, 64, 128)
         layers: list[nn.Module] = []
         before = in_channels
-        for width in widths:
-            convolution = nn.Conv2d(before, width, 4, stride=2, padding=1, bias=False)
+        for width, stride, padding in zip(widths, (4, 2, 2), (0, 1, 1), strict=True):
+            # No bias: the normalisation has one.
+            convolution = nn.Conv2d(before, width, 4, stride, padding, bias=False)
             layers += [convolution, nn.GroupNorm(width // 16, width), nn.ReLU()]
             before = width
         self.convolutions = nn.Sequential(*layers)
@@ -92,8 +92,8 @@ class SmallEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode images. [B, C, H, W] -> [B, dim_out], not negative"""
-        features: Tensor = torch.relu(self.linear(self.convolutions(images).flatten(1)))
-        return features
+        features = self.linear(self.convolutions(images).flatten(1))
+        return functional.relu(features)
 
 
 def _check_sizes(
