@@ -55,6 +55,17 @@ def test_print_shows_the_whole_configuration(capsys: pytest.CaptureFixture[str])
     assert "eps" in config.renderer  # a default of the signature
 
 
+def test_waiting_threads_sleep_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    main(["train", "--print"])
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    main(["train", "--print"])
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    code = "import sys, nr3d.cli; sys.exit('torch' in sys.modules)"  # torch reads it when loaded
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_help_lists_the_choices(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["train", "--help"])
