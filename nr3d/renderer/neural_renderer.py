@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias, overload
+
 import torch
 from torch import Tensor, nn
 
-from nr3d.checks import at_least_float32, check_count, check_range, check_tensor
+from nr3d.checks import (
+    at_least_float32,
+    check_count,
+    check_range,
+    check_tensor,
+    format_shape,
+)
 from nr3d.geometry import Mesh, look_at, orthographic, perspective
 from nr3d.renderer.kato import kato_silhouettes
 
+Vectors: TypeAlias = Tensor | Sequence[float]
+
 
 class NeuralRenderer(nn.Module):
-    """Draw meshes from eyes that look at the origin, with Kato's gradient to the vertices.
+    """Draw meshes from any number of eyes, with Kato's gradient to the vertices.
+
+    `eye_from_angles` gives eyes from distance, elevation and azimuth.
 
     Args:
         image_size: Side of the images, in pixels.
@@ -54,12 +67,16 @@ class NeuralRenderer(nn.Module):
         self.eps = eps
         self.fill_back = fill_back
 
-    def project(self, mesh: Mesh, eyes: Tensor) -> Tensor:
+    def project(
+        self, mesh: Mesh, eyes: Tensor, *, at: Vectors | None = None, up: Vectors | None = None
+    ) -> Tensor:
         """Project every mesh into every one of its views.
 
         Args:
             mesh: B meshes.
             eyes: Camera positions in the mesh frame; a first axis of 1 serves all meshes. [B, N, 3]
+            at: Points in the middle of the images, the origin when absent. [3], or as `eyes`
+            up: Directions that are up in the images, +y when absent. [3], or as `eyes`
 
         Returns:
             x, y in NDC, y up, and depth in scene units. View n of mesh b is row b N + n.
@@ -71,37 +88,40 @@ class NeuralRenderer(nn.Module):
         """
         num_meshes, num_vertices = mesh.vertices.shape[:2]
         check_tensor("NeuralRenderer", "eyes", eyes, shape=("B", "N", 3), like=mesh.vertices)
-        if eyes.shape[0] not in (1, num_meshes):
-            raise ValueError(
-                f"NeuralRenderer: eyes must have 1 or {num_meshes} rows, as many as there are "
-                f"meshes, got {eyes.shape[0]}"
-            )
         num_views = eyes.shape[1]
         vertices = at_least_float32(mesh.vertices)
-        eyes = eyes.to(vertices.dtype).expand(num_meshes, num_views, 3)
         points = vertices[:, None].expand(num_meshes, num_views, num_vertices, 3)
-        seen = look_at(points.flatten(0, 1), eyes.flatten(0, 1))
+        seen = look_at(
+            points.flatten(0, 1),
+            _of_all_views("eyes", eyes, num_meshes, num_views).to(vertices.dtype),
+            at=_of_all_views("at", at, num_meshes, num_views),
+            up=_of_all_views("up", up, num_meshes, num_views),
+        )
         if self.perspective:
             return perspective(seen, viewing_angle=self.viewing_angle)
         return orthographic(seen)
 
-    def silhouettes(self, mesh: Mesh, eyes: Tensor) -> Tensor:
+    def silhouettes(
+        self, mesh: Mesh, eyes: Tensor, *, at: Vectors | None = None, up: Vectors | None = None
+    ) -> Tensor:
         """Draw the silhouette of every mesh in every one of its views.
 
         Args:
             mesh: B meshes.
-            eyes: Camera positions in the mesh frame, looking at the origin, y up; a first axis of 1
-                serves all meshes. [B, N, 3]
+            eyes: Camera positions in the mesh frame; a first axis of 1 serves all meshes. [B, N, 3]
+            at: Points in the middle of the images, the origin when absent. [3], or as `eyes`
+            up: Directions that are up in the images, +y when absent. [3], or as `eyes`
 
         Returns:
-            Coverage in [0, 1], row 0 at the top. [B, N, H, W], differentiable in vertices and eyes.
+            Coverage in [0, 1], row 0 at the top, differentiable in vertices, eyes, `at` and `up`.
+            [B, N, H, W]
 
         Raises:
             TypeError: A wrong dtype.
             ValueError: A wrong shape or device, NaN or infinite vertices, an index out of range.
         """
         with torch.autocast(mesh.vertices.device.type, enabled=False):
-            vertices = self.project(mesh, eyes)
+            vertices = self.project(mesh, eyes, at=at, up=up)
             images = kato_silhouettes(
                 vertices,
                 mesh.faces,
@@ -113,3 +133,23 @@ class NeuralRenderer(nn.Module):
                 fill_back=self.fill_back,
             )
         return images.reshape(mesh.vertices.shape[0], eyes.shape[1], *images.shape[1:])
+
+
+@overload
+def _of_all_views(argument: str, value: Tensor, num_meshes: int, num_views: int) -> Tensor: ...
+@overload
+def _of_all_views(
+    argument: str, value: Vectors | None, num_meshes: int, num_views: int
+) -> Vectors | None: ...
+def _of_all_views(
+    argument: str, value: Vectors | None, num_meshes: int, num_views: int
+) -> Vectors | None:
+    """Lay out a tensor [B or 1, N, 3] as a row for each view; leave one vector for all alone."""
+    if not isinstance(value, Tensor) or value.dim() < 3:
+        return value
+    if value.shape[0] not in (1, num_meshes) or value.shape[1] != num_views:
+        raise ValueError(
+            f"NeuralRenderer: {argument} must have 1 or {num_meshes} rows, as many as there are "
+            f"meshes, of {num_views} views, got shape {format_shape(value.shape)}"
+        )
+    return value.expand(num_meshes, num_views, *value.shape[2:]).flatten(0, 1)

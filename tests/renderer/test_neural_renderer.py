@@ -47,6 +47,22 @@ def test_views_of_their_own_for_each_mesh():
         assert torch.equal(renderer.silhouettes(one, eyes[b : b + 1])[0], images[b])
 
 
+def test_at_and_up_turn_the_camera():
+    mesh, eyes = spheres(1), ring_of_eyes(4)
+    renderer = NeuralRenderer(image_size=32)
+    plain = renderer.silhouettes(mesh, eyes)
+    shift = torch.tensor([0.3, -0.1, 0.2])
+    moved = Mesh(mesh.vertices + shift, mesh.faces)
+    assert (renderer.silhouettes(moved, eyes + shift, at=shift) - plain).abs().mean() < 1e-3
+    per_view = shift.expand(1, eyes.shape[1], 3)
+    same = renderer.silhouettes(moved, eyes + shift, at=per_view)
+    assert torch.equal(same, renderer.silhouettes(moved, eyes + shift, at=shift))
+    upside_down = renderer.silhouettes(mesh, eyes, up=(0.0, -1.0, 0.0))
+    assert (upside_down - plain.flip(2, 3)).abs().mean() < 1e-3
+    with pytest.raises(ValueError, match="NeuralRenderer: at must have 1 or 1 rows"):
+        renderer.silhouettes(mesh, eyes, at=per_view[:, :1])
+
+
 def test_anti_aliasing_averages_four_pixels():
     mesh, eyes = spheres(2), ring_of_eyes(2)
     fine = NeuralRenderer(image_size=48, anti_aliasing=False).silhouettes(mesh, eyes)
