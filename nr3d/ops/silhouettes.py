@@ -100,12 +100,15 @@ register(
 def _silhouettes_setup(ctx: Any, inputs: Any, output: Any) -> None:
     ctx.eps = inputs[-1]
     ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)  # no zeros as large as the face index
     ctx.save_for_backward(inputs[0], inputs[1], output[1])
 
 
 def _silhouettes_backward(
-    ctx: Any, grad_silhouettes: Tensor, grad_face_index: Tensor | None
+    ctx: Any, grad_silhouettes: Tensor | None, grad_face_index: Tensor | None
 ) -> tuple[Tensor | None, ...]:
+    if grad_silhouettes is None:
+        return (None,) * 9
     grad_vertices = torch.ops.nr3d.silhouettes_gradient(
         *ctx.saved_tensors, grad_silhouettes, ctx.eps
     )
