@@ -1,5 +1,6 @@
 // What every op shares: host and device code in one spelling, pixel coordinates, orientation.
 #pragma once
+#include <cmath>
 #include <cstdint>
 
 #if defined(__CUDACC__)
@@ -33,6 +34,9 @@ template <class T>
 NR3D_HD T to_pixel(T ndc, int size) {
   return (ndc * size + size - 1) / 2;
 }
+
+NR3D_HD float floor_of(float value) { return std::floor(value); }
+NR3D_HD double floor_of(double value) { return std::floor(value); }
 
 // Faces are numbered 0..F-1; F+f is face f with its vertices in reverse order, its back.
 NR3D_HD int corner_of(int64_t face, int64_t num_faces, int corner) {

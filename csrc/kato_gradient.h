@@ -3,8 +3,12 @@
 #pragma once
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "common.h"
+#if !defined(__CUDACC__)
+#include "pack.h"  // the formulas take packs too
+#endif
 
 namespace nr3d {
 
@@ -27,79 +31,86 @@ struct KatoGradientParams {
 // (u = y, v = x) in x.
 enum class Axis { kColumns, kRows };
 
-// An edge from A to B in pixel coordinates, with the third vertex C of its face.
-template <class T>
+// An edge from A to B in pixel coordinates. V is a number, or a pack of them: several edges.
+template <class V>
 struct Edge {
-  T au, av, bu, bv, cu, cv;
-  T slope;           // of AB: dv / du
-  bool outwards_up;  // the face ends at this edge towards larger v, not towards smaller
+  V au, av, bu;
+  V slope;     // of AB: dv / du
+  V outwards;  // 1 or -1: the face ends at this edge towards larger v or towards smaller
 };
 
 template <class T>
 NR3D_HD Edge<T> make_edge(const T u[3], const T v[3], int e, Axis axis) {
-  const int b = e == 2 ? 0 : e + 1, c = b == 2 ? 0 : b + 1;
-  Edge<T> edge{u[e], v[e], u[b], v[b], u[c], v[c], T(0), false};
-  edge.slope = (edge.bv - edge.av) / (edge.bu - edge.au);
-  edge.outwards_up = (edge.au < edge.bu) == (axis == Axis::kRows);
-  return edge;
+  const int b = e == 2 ? 0 : e + 1;
+  const bool up = (u[e] < u[b]) == (axis == Axis::kRows);
+  return {u[e], v[e], u[b], (v[b] - v[e]) / (u[b] - u[e]), up ? T(1) : T(-1)};
 }
 
 // The lines [first, last] that the edge crosses. Truncation towards zero is the reference's: an
-// edge that ends in (-1, 0) still visits line 0.
+// edge that ends in (-1, 0) still visits line 0. One that is a line itself crosses none.
 template <class T>
 NR3D_HD void lines_of(const Edge<T>& edge, int size, int& first, int& last) {
-  const T low = edge.au < edge.bu ? edge.au : edge.bu, high = edge.au < edge.bu ? edge.bu : edge.au;
-  first = low <= T(0) ? 0 : low >= T(size) ? size : static_cast<int>(std::ceil(low));
-  last = high <= T(-1) ? -1 : high >= T(size - 1) ? size - 1 : static_cast<int>(high);
-}
-
-// The pixels on both sides of a crossing of the edge: the last one of the face and the first
-// beyond. Positions off the image stay off it.
-template <class T>
-NR3D_HD int inner_pixel(const Edge<T>& edge, T crossing, int length) {
-  const T inner = edge.outwards_up ? std::floor(crossing) : std::ceil(crossing);
-  const T from_below = inner > T(-2) ? inner : T(-2);
-  return static_cast<int>(from_below < T(length + 1) ? from_below : T(length + 1));
-}
-template <class T>
-NR3D_HD int outer_pixel(const Edge<T>& edge, int inner) {
-  return edge.outwards_up ? inner + 1 : inner - 1;
+  T low = edge.au < edge.bu ? edge.au : edge.bu, high = edge.au < edge.bu ? edge.bu : edge.au;
+  high = low < high && high > T(-1) ? high : T(-1);
+  low = low > T(0) ? low : T(0);
+  first = static_cast<int>(std::ceil(low < T(size) ? low : T(size)));
+  last = static_cast<int>(high < T(size - 1) ? high : T(size - 1));
 }
 
 // Where the edge meets line u.
-template <class T>
-NR3D_HD T crossing(const Edge<T>& edge, T u) {
+template <class V>
+NR3D_HD V crossing(const Edge<V>& edge, V u) {
   return edge.av + edge.slope * (u - edge.au);
 }
 
-// Where line u leaves the face again, through AC or BC.
-template <class T>
-NR3D_HD T second_crossing(const Edge<T>& e, T u) {
-  return (u - e.au) * (u - e.cu) < T(0) ? e.av + (e.cv - e.av) / (e.cu - e.au) * (u - e.au)
-                                        : e.cv + (e.bv - e.cv) / (e.bu - e.cu) * (u - e.cu);
+// The face's last pixel before a crossing of the edge; the next one outwards is the first beyond.
+// Positions off the image stay off it.
+template <class V, class T>
+NR3D_HD V inner_pixel(const Edge<V>& edge, V crossing, T length) {
+  const V least = V{} - length - T(1), most = V{} + length + T(1);
+  V inner = crossing * edge.outwards;
+  inner = inner > least ? inner : least;
+  inner = inner < most ? inner : most;
+  return floor_of(inner) * edge.outwards;
 }
 
-// The last pixel of the face on line u, as seen from the edge.
+// Where line u leaves the face with corners A, B and C again, through AC or BC.
 template <class T>
-NR3D_HD int far_pixel(const Edge<T>& edge, T u, int length) {
-  const T c = second_crossing(edge, u);
-  const T pixel = edge.outwards_up ? std::ceil(c) : std::floor(c);
-  return pixel > T(0) ? pixel < T(length - 1) ? static_cast<int>(pixel) : length - 1 : 0;
+NR3D_HD T second_crossing(const T a[2], const T b[2], const T c[2], T u) {
+  return (u - a[0]) * (u - c[0]) < T(0) ? a[1] + (c[1] - a[1]) / (c[0] - a[0]) * (u - a[0])
+                                        : c[1] + (b[1] - c[1]) / (b[0] - c[0]) * (u - c[0]);
+}
+
+// The last pixel of the face on line u, as seen from edge AB.
+template <class T>
+NR3D_HD T far_pixel(const T a[2], const T b[2], const T c[2], T outwards, T u, int length) {
+  const T again = second_crossing(a, b, c, u);
+  const T pixel = outwards > T(0) ? std::ceil(again) : std::floor(again);
+  return pixel > T(0) ? pixel < T(length - 1) ? pixel : T(length - 1) : T(0);
 }
 
 // How far vertex A (or B) moves along v, in NDC, for each pixel that the crossing moves; 0 where
 // moving it cannot move the crossing.
-template <class T>
-NR3D_HD T lever_of_a(const Edge<T>& e, T u, int size) {
-  return e.bu == u ? T(0) : (e.bu - e.au) / (e.bu - u) * T(2) / size;
+template <class T, class V>
+NR3D_HD V lever_of_a(const Edge<V>& e, V u, int size) {
+  return u == e.bu ? V{} : (e.bu - e.au) * (T(2) / size) / (e.bu - u);
 }
-template <class T>
-NR3D_HD T lever_of_b(const Edge<T>& e, T u, int size) {
-  return e.au == u ? T(0) : (e.bu - e.au) / (u - e.au) * T(2) / size;
+template <class T, class V>
+NR3D_HD V lever_of_b(const Edge<V>& e, V u, int size) {
+  return u == e.au ? V{} : (e.bu - e.au) * (T(2) / size) / (u - e.au);
+}
+
+// The sum of a vertex's distance to a pixel and eps is lever * t + signed_eps for pixels t beyond
+// the edge. Without a lever it is infinite, and the pull 0.
+template <class T, class V>
+NR3D_HD V signed_eps(const Edge<V>& edge, V lever, T eps) {
+  const V beyond = lever * edge.outwards, positive = V{} + eps, negative = V{} - eps;
+  const V infinite = V{} + std::numeric_limits<T>::infinity();
+  return beyond > V{} ? positive : beyond < V{} ? negative : infinite;
 }
 
 // What a pixel at signed distance t (pixels) whose change lowers the loss by `gain` adds to a
-// vertex. V is T or a pack of T.
+// vertex.
 template <class V, class T>
 NR3D_HD V pull(const V& gain, T lever, const V& t, T eps) {
   const V distance = lever * t;

@@ -1,6 +1,7 @@
 // Hard rasterization (Kato et al. 2018): which face is seen at each pixel centre, how deep, and
 // where on it.
 #pragma once
+#include <cmath>
 #include <cstdint>
 
 #include "common.h"
@@ -54,17 +55,20 @@ NR3D_HD void set_weights(RasterFace<T>& f, int height, int width) {
   const T det = px[2] * (py[0] - py[1]) + px[0] * (py[1] - py[2]) + px[1] * (py[2] - py[0]);
   for (int k = 0; k < 3; ++k) {
     const int a = k == 2 ? 0 : k + 1, b = a == 2 ? 0 : a + 1;
-    f.m[k][0] = (py[a] - py[b]) / det;
-    f.m[k][1] = (px[b] - px[a]) / det;
-    f.m[k][2] = (px[a] * py[b] - px[b] * py[a]) / det;
+    f.m[k][0] = py[a] - py[b];
+    f.m[k][1] = px[b] - px[a];
+    f.m[k][2] = px[a] * py[b] - px[b] * py[a];
   }
+  T* m = &f.m[0][0];
+  for (int l = 0; l < 9; ++l) m[l] /= det;
 }
 
-// Clamp to [0, 1]; NaN becomes 0.
-template <class T>
-NR3D_HD T clamp_weight(T w) {
-  const T positive = w > T(0) ? w : T(0);
-  return positive < T(1) ? positive : T(1);
+// Clamp to [0, 1]; NaN becomes 0. V is a number or a pack of them, here and below.
+template <class V>
+NR3D_HD V clamp_weight(V w) {
+  const V nothing = V{}, one = nothing + 1;
+  const V positive = w > nothing ? w : nothing;
+  return positive < one ? positive : one;
 }
 
 // Depth from weights: perspective-correct interpolation, 1 / sum of w_k / z_k.
@@ -82,14 +86,22 @@ NR3D_HD void weights_at(const RasterFace<T>& f, T i, T j, T w[3]) {
   for (int k = 0; k < 3; ++k) w[k] /= sum;
 }
 
+// The two terms of the edge function of the edge from corner a: a point (x, y) in NDC lies beyond
+// the edge where along(y) < across(x).
+template <class V, class T>
+NR3D_HD V along(const RasterFace<T>& f, int a, V y) {
+  return (y - f.y[a]) * (f.x[a == 2 ? 0 : a + 1] - f.x[a]);
+}
+template <class V, class T>
+NR3D_HD V across(const RasterFace<T>& f, int a, V x) {
+  return (x - f.x[a]) * (f.y[a == 2 ? 0 : a + 1] - f.y[a]);
+}
+
 // Whether the pixel centre (x, y) in NDC lies in the face; its border belongs to it.
 template <class T>
 NR3D_HD bool covers(const RasterFace<T>& f, T x, T y) {
   bool inside = true;
-  for (int a = 0; a < 3; ++a) {
-    const int b = a == 2 ? 0 : a + 1;
-    inside &= !((y - f.y[a]) * (f.x[b] - f.x[a]) < (x - f.x[a]) * (f.y[b] - f.y[a]));
-  }
+  for (int a = 0; a < 3; ++a) inside &= !(along(f, a, y) < across(f, a, x));
   return inside;
 }
 
@@ -107,7 +119,7 @@ NR3D_HD PixelRange pixel_range(T a, T b, T c, int size, const T* centres, int fr
   T first = to_pixel(low, size) - slack, last = to_pixel(high, size) + slack;
   first = first > T(from) ? first : T(from);
   last = last < T(to) ? last : T(to);
-  PixelRange range{first <= T(to) ? static_cast<int>(first) : to + 1,
+  PixelRange range{first <= T(to) ? static_cast<int>(std::ceil(first)) : to + 1,
                    last >= T(from) ? static_cast<int>(last) : from - 1};
   while (range.first <= range.last && centres[range.first] < low) ++range.first;
   while (range.first <= range.last && centres[range.last] > high) --range.last;
