@@ -43,7 +43,7 @@ types: setup  ## check types, strictly
 
 bench: .venv/installed-peers  ## time the renderer beside its peers
 	for name in $(basename $(notdir $(wildcard benchmarks/bench_*.py))); do \
-	    $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
+	    OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
 
 floor: setup  ## run the quick tests with the oldest torch that is supported
 	test -x .venv-floor/bin/python || $(PYTHON) -m venv .venv-floor

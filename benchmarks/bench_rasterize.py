@@ -1,7 +1,10 @@
 """Time silhouettes forward and backward, camera included, beside DEODR where it is installed.
 
-Run: python -m benchmarks.bench_rasterize [--rounds 15] [--json FILE]
+Run: OMP_WAIT_POLICY=PASSIVE python -m benchmarks.bench_rasterize [--rounds 15] [--json FILE]
 The peer: pip install deodr trimesh
+
+The policy is what nr3d's commands set: else torch's idle threads spin for a while after each of its
+operations, on the cores that the renderer's threads want.
 
 Ours and the peer take turns within each round, so that a change of the machine's speed meets both.
 """
