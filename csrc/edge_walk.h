@@ -10,6 +10,8 @@
 
 namespace nr3d {
 
+constexpr int kFacesAtOnce = 8;
+
 // One face on a walk.
 template <class T>
 struct WalkedFace {
@@ -18,26 +20,30 @@ struct WalkedFace {
   T u[3], v[3];       // its corners in drawing order
 };
 
-// Where lines meet the edges of a face, the meetings of all edges in a row. Most do nothing, and
-// which do is hard to foretell: so all are computed, a pack at once, and those that pull are picked
-// without branches.
+// Where lines meet the edges of some faces, all meetings in a row. Most do nothing, and which do is
+// hard to foretell: so all are computed, a pack at once, and those that pull are picked without
+// branches.
 template <class T>
 struct Meetings {
+  using Integer = typename Pack<T>::Integer;
+
   int count = 0, num_outside = 0, num_inside = 0;
   std::vector<T> u;                            // the line
   std::vector<T> au, av, bu, slope, outwards;  // the edge
   std::vector<T> limit;                        // the line's outermost pixel that pulls from outside
   std::vector<T> crossing;                     // position of the edge on the line
   std::vector<T> lever_a, lever_b, eps_a, eps_b;
-  std::vector<int32_t> edge;             // its number in the face
-  std::vector<int32_t> outside, inside;  // the meetings that pull from there
+  std::vector<Integer> face, pulls_inside;  // its number; a mask
+  std::vector<int32_t> edge;                // 4 times the face's place among the faces, plus 0 to 2
+  std::vector<int32_t> outside, inside;     // the meetings that pull from there
 
   explicit Meetings(int num_lines) {
-    const size_t most = 3 * static_cast<size_t>(num_lines) + 2 * 8;
+    const size_t most = kFacesAtOnce * 3 * (static_cast<size_t>(num_lines) + Pack<T>::kLanes);
     for (auto* values : {&u, &au, &av, &bu, &slope, &outwards, &limit, &crossing, &lever_a,
                          &lever_b, &eps_a, &eps_b}) {
       values->resize(most);
     }
+    for (auto* values : {&face, &pulls_inside}) values->resize(most);
     for (auto* values : {&edge, &outside, &inside}) values->resize(most);
   }
 };
@@ -49,8 +55,11 @@ NR3D_HD void spread(T value, T* to) {
 
 // Add the meetings of one edge.
 template <class T>
-NR3D_HD void add_edge(const Walk<T>& walk, const Edge<T>& edge, int e, Meetings<T>& m) {
+NR3D_HD void add_edge(const Walk<T>& walk, const WalkedFace<T>& face, const Edge<T>& edge, int e,
+                      Meetings<T>& m) {
   using V = typename Pack<T>::Values;
+  using Integers = typename Pack<T>::Integers;
+  using Integer = typename Pack<T>::Integer;
   constexpr int kLanes = Pack<T>::kLanes;
   int first, last;
   lines_of(edge, walk.num_lines, first, last);
@@ -68,7 +77,9 @@ NR3D_HD void add_edge(const Walk<T>& walk, const Edge<T>& edge, int e, Meetings<
     spread(edge.bu, m.bu.data() + at);
     spread(edge.slope, m.slope.data() + at);
     spread(edge.outwards, m.outwards.data() + at);
-    for (int l = 0; l < kLanes; ++l) m.edge[at + l] = e;
+    store(Integers{} + static_cast<Integer>(face.number), m.face.data() + at);
+    store(Integers{} - static_cast<Integer>(face.pulls_inside), m.pulls_inside.data() + at);
+    std::fill_n(m.edge.data() + at, kLanes, e);
     line += kLanes;
   } while (line <= last);
   m.count += std::max(last - first + 1, 0);
@@ -76,15 +87,16 @@ NR3D_HD void add_edge(const Walk<T>& walk, const Edge<T>& edge, int e, Meetings<
 
 // Compute the pack of meetings at `at` and pick those that pull.
 template <class T>
-NR3D_HD void meet(const Image<T>& image, const Walk<T>& walk, const WalkedFace<T>& face, int at,
-                  Meetings<T>& m) {
+NR3D_HD void meet(const Image<T>& image, const Walk<T>& walk, int at, Meetings<T>& m) {
   using V = typename Pack<T>::Values;
   using Integers = typename Pack<T>::Integers;
   using Integer = typename Pack<T>::Integer;
   Edge<V> edge;
   V u, limit;
-  Integers lane;
+  Integers lane, face, pulls_inside;
   load(kLaneNumbers<Integer>, lane);
+  load(m.face.data() + at, face);
+  load(m.pulls_inside.data() + at, pulls_inside);
   load(m.u.data() + at, u);
   load(m.limit.data() + at, limit);
   load(m.au.data() + at, edge.au);
@@ -102,17 +114,17 @@ NR3D_HD void meet(const Image<T>& image, const Walk<T>& walk, const WalkedFace<T
   const Integer line_step = walk.line_step, step = walk.position_step;
   const Integers inner_at =
       on_image & (line * line_step + __builtin_convertvector(inner, Integers) * step);
-  pick(on_image & ((limit - crossed) * edge.outwards > V{}) &
-           (gather(face_index, inner_at) == static_cast<Integer>(face.number)),
-       at, m.outside.data(), m.num_outside);
-  if (face.pulls_inside) {
-    Integers pulls = on_image;
+  pick(
+      on_image & ((limit - crossed) * edge.outwards > V{}) & (gather(face_index, inner_at) == face),
+      at, m.outside.data(), m.num_outside);
+  pulls_inside &= on_image;
+  if (any(pulls_inside)) {
     if (image.is_silhouette()) {
       const Integers outer_at =
           on_image & (inner_at + __builtin_convertvector(edge.outwards, Integers) * step);
-      pulls &= gather(face_index, outer_at) < 0;
+      pulls_inside &= gather(face_index, outer_at) < 0;
     }
-    pick(pulls, at, m.inside.data(), m.num_inside);
+    pick(pulls_inside, at, m.inside.data(), m.num_inside);
   }
   const V lever_a = lever_of_a<T>(edge, u, walk.length),
           lever_b = lever_of_b<T>(edge, u, walk.length);
@@ -189,7 +201,7 @@ NR3D_HD void pull_inside(const Image<T>& image, const Walk<T>& walk, const Walke
   const PixelLists<T>& lists = walk.inside;
   const T u = m.u[i], crossed = m.crossing[i], outwards = m.outwards[i];
   const T lever_a = m.lever_a[i], lever_b = m.lever_b[i];
-  const int line = static_cast<int>(u), e = m.edge[i];
+  const int line = static_cast<int>(u), e = m.edge[i] % 4;
   const Edge<T> edge{T(0), T(0), T(0), T(0), outwards};
   const T inner = inner_pixel(edge, crossed, static_cast<T>(walk.length));
   const T* other = nullptr;
@@ -218,30 +230,33 @@ NR3D_HD void pull_inside(const Image<T>& image, const Walk<T>& walk, const Walke
   }
 }
 
-// The gradient of the corners of one face, in its drawing order, along the axis the walk moves
-// vertices in.
+// The gradients of the corners of some faces, at most kFacesAtOnce, in their drawing order, along
+// the axis the walk moves vertices in.
 template <class T>
-NR3D_HD void walk_face(const Image<T>& image, const Walk<T>& walk, const WalkedFace<T>& face,
-                       Meetings<T>& m, T grad[3]) {
+NR3D_HD void walk_faces(const Image<T>& image, const Walk<T>& walk, const WalkedFace<T>* faces,
+                        int num_faces, Meetings<T>& m, T grad[][3]) {
+  using V = typename Pack<T>::Values;
   m.count = m.num_outside = m.num_inside = 0;
-  for (int e = 0; e < 3; ++e) add_edge(walk, make_edge(face.u, face.v, e, walk.axis), e, m);
-  for (int at = 0; at < m.count; at += Pack<T>::kLanes) meet(image, walk, face, at, m);
-  if (m.num_outside + m.num_inside == 0) {
-    std::fill(grad, grad + 3, T(0));
-    return;
+  V pull_on[4 * kFacesAtOnce];  // of each face the fourth is the first again
+  for (int f = 0; f < num_faces; ++f) {
+    for (int e = 0; e < 3; ++e) {
+      add_edge(walk, faces[f], make_edge(faces[f].u, faces[f].v, e, walk.axis), 4 * f + e, m);
+    }
+    for (int k = 0; k < 4; ++k) pull_on[4 * f + k] = V{};
   }
-  typename Pack<T>::Values pull_on[4];  // the fourth is the first again
-  for (auto& sum : pull_on) sum = typename Pack<T>::Values{};
+  for (int at = 0; at < m.count; at += Pack<T>::kLanes) meet(image, walk, at, m);
   for (int k = 0; k < m.num_outside; ++k) {
     const int i = m.outside[k], e = m.edge[i];
     pull_outside(image, walk, m, i, pull_on[e], pull_on[e + 1]);
   }
   for (int k = 0; k < m.num_inside; ++k) {
     const int i = m.inside[k], e = m.edge[i];
-    pull_inside(image, walk, face, m, i, pull_on[e], pull_on[e + 1]);
+    pull_inside(image, walk, faces[e / 4], m, i, pull_on[e], pull_on[e + 1]);
   }
-  pull_on[0] += pull_on[3];
-  for (int k = 0; k < 3; ++k) grad[k] = sum_of_lanes<T>(pull_on[k]);
+  for (int f = 0; f < num_faces; ++f) {
+    pull_on[4 * f] += pull_on[4 * f + 3];
+    for (int k = 0; k < 3; ++k) grad[f][k] = sum_of_lanes<T>(pull_on[4 * f + k]);
+  }
 }
 
 }  // namespace nr3d

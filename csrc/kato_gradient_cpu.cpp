@@ -18,52 +18,74 @@ namespace {
 template <class T>
 struct Workspace {
   Survey<T> survey;
+  Meetings<T> meetings;        // where one thread walks all faces
   std::vector<T> expanded;     // [H, W] the gradient of a silhouette drawn larger
   std::vector<T> x, y;         // [V] pixel coordinates
   std::vector<T> corner_grad;  // [F, 3, 2] x, y
 
   explicit Workspace(const KatoGradientParams<T>& p)
       : survey(p),
+        meetings(std::max(p.height, p.width)),
         expanded(p.factor > 1 ? static_cast<size_t>(p.height) * p.width : 0),
         x(p.num_vertices),
         y(p.num_vertices),
         corner_grad(6 * p.num_faces) {}
 };
 
+// Some faces on both walks; turned, they have x and y swapped.
 template <class T>
-NR3D_HD void walk_copy(const Image<T>& image, const Workspace<T>& work, int64_t face,
-                       Meetings<T>& meetings, T corner_grad[6]) {
-  const KatoGradientParams<T>& p = image.p;
-  const Survey<T>& survey = work.survey;
+struct WalkedFaces {
+  int count = 0;
+  WalkedFace<T> upright[kFacesAtOnce], turned[kFacesAtOnce];
+};
+
+template <class T>
+NR3D_HD void add_face(const KatoGradientParams<T>& p, const Workspace<T>& work, int64_t face,
+                      WalkedFaces<T>& faces) {
   const int32_t* corners = p.faces + 3 * (face < p.num_faces ? face : face - p.num_faces);
-  WalkedFace<T> upright, turned;
+  WalkedFace<T>&upright = faces.upright[faces.count], &turned = faces.turned[faces.count];
   upright.number = turned.number = static_cast<int32_t>(face);
-  upright.pulls_inside = turned.pulls_inside = survey.pulls_inside[1 + face];
+  upright.pulls_inside = turned.pulls_inside = work.survey.pulls_inside[1 + face];
   for (int k = 0; k < 3; ++k) {
     const int32_t vertex = corners[corner_of(face, p.num_faces, k)];
     upright.u[k] = turned.v[k] = work.x[vertex];
     upright.v[k] = turned.u[k] = work.y[vertex];
   }
-  T grad_x[3], grad_y[3];
-  walk_face(image, survey.columns, upright, meetings, grad_y);
-  walk_face(image, survey.rows, turned, meetings, grad_x);
-  for (int k = 0; k < 3; ++k) {
-    const int corner = corner_of(face, p.num_faces, k);
-    corner_grad[2 * corner] += grad_x[k];
-    corner_grad[2 * corner + 1] += grad_y[k];
-  }
+  ++faces.count;
 }
 
 template <class T>
-NR3D_HD void walk_faces(const Image<T>& image, int64_t begin, int64_t end, Workspace<T>& work) {
-  Meetings<T> meetings(std::max(image.p.height, image.p.width));
-  for (int64_t face = begin; face < end; ++face) {
-    T* corner_grad = work.corner_grad.data() + 6 * face;
-    std::fill(corner_grad, corner_grad + 6, T(0));
-    for (const int64_t copy : {face, face + image.p.num_faces}) {
-      if (work.survey.is_seen[1 + copy]) walk_copy(image, work, copy, meetings, corner_grad);
+NR3D_HD void walk_and_clear(const Image<T>& image, WalkedFaces<T>& faces, Meetings<T>& meetings,
+                            Workspace<T>& work) {
+  const int64_t num_faces = image.p.num_faces;
+  T grad_x[kFacesAtOnce][3], grad_y[kFacesAtOnce][3];
+  walk_faces(image, work.survey.columns, faces.upright, faces.count, meetings, grad_y);
+  walk_faces(image, work.survey.rows, faces.turned, faces.count, meetings, grad_x);
+  for (int f = 0; f < faces.count; ++f) {
+    const int64_t face = faces.upright[f].number;
+    T* corner_grad = work.corner_grad.data() + 6 * (face < num_faces ? face : face - num_faces);
+    for (int k = 0; k < 3; ++k) {
+      const int corner = corner_of(face, num_faces, k);
+      corner_grad[2 * corner] += grad_x[f][k];
+      corner_grad[2 * corner + 1] += grad_y[f][k];
     }
   }
+  faces.count = 0;
+}
+
+template <class T>
+NR3D_HD void walk_seen_faces(const Image<T>& image, int64_t begin, int64_t end,
+                             Meetings<T>& meetings, Workspace<T>& work) {
+  WalkedFaces<T> faces;
+  std::fill(work.corner_grad.begin() + 6 * begin, work.corner_grad.begin() + 6 * end, T(0));
+  for (int64_t face = begin; face < end; ++face) {
+    for (const int64_t copy : {face, face + image.p.num_faces}) {
+      if (!work.survey.is_seen[1 + copy]) continue;
+      add_face(image.p, work, copy, faces);
+      if (faces.count == kFacesAtOnce) walk_and_clear(image, faces, meetings, work);
+    }
+  }
+  walk_and_clear(image, faces, meetings, work);
 }
 
 template <class T>
@@ -77,12 +99,12 @@ NR3D_HD bool prepare(const Image<T>& image, const T* vertices, Workspace<T>& wor
 
 // target_clones takes no templates: one plain function a scalar.
 NR3D_VECTOR_CLONES void walk_range(const Image<float>& image, int64_t begin, int64_t end,
-                                   Workspace<float>& work) {
-  walk_faces(image, begin, end, work);
+                                   Meetings<float>& meetings, Workspace<float>& work) {
+  walk_seen_faces(image, begin, end, meetings, work);
 }
 NR3D_VECTOR_CLONES void walk_range(const Image<double>& image, int64_t begin, int64_t end,
-                                   Workspace<double>& work) {
-  walk_faces(image, begin, end, work);
+                                   Meetings<double>& meetings, Workspace<double>& work) {
+  walk_seen_faces(image, begin, end, meetings, work);
 }
 NR3D_VECTOR_CLONES bool prepare_image(const Image<float>& image, const float* vertices,
                                       Workspace<float>& work) {
@@ -145,8 +167,15 @@ void gradient_of_image(const KatoGradientParams<T>& p, int64_t mesh, int threads
   const Image<T> image = image_of(p, mesh, work.expanded);
   const T* vertices = p.vertices + mesh * p.num_vertices * 3;
   if (!prepare_image(image, vertices, work)) refuse_face_index(image);
-  parallel_for(p.num_faces, 256, threads,
-               [&](int64_t begin, int64_t end) { walk_range(image, begin, end, work); });
+  if (threads == 1) {
+    walk_range(image, 0, p.num_faces, work.meetings, work);
+  } else {
+    parallel_for(
+        p.num_faces, 256, threads, [&] { return Meetings<T>(std::max(p.height, p.width)); },
+        [&](Meetings<T>& meetings, int64_t begin, int64_t end) {
+          walk_range(image, begin, end, meetings, work);
+        });
+  }
   gather_corners(p, work, p.grad_vertices + mesh * p.num_vertices * 3);
 }
 
@@ -160,14 +189,11 @@ void kato_gradient_cpu(const KatoGradientParams<T>& p, int threads) {
   }
   // Threads share the images where there are enough of them, else the work inside each image.
   const bool many_images = p.num_meshes >= threads;
-  const int64_t grain = std::max<int64_t>(1, p.num_meshes / (4 * std::max(threads, 1)));
-  parallel_for(p.num_meshes, many_images ? grain : p.num_meshes, threads,
-               [&](int64_t begin, int64_t end) {
-                 Workspace<T> work(p);
-                 for (int64_t mesh = begin; mesh < end; ++mesh) {
-                   gradient_of_image(p, mesh, many_images ? 1 : threads, work);
-                 }
-               });
+  parallel_for(
+      p.num_meshes, 1, many_images ? threads : 1, [&] { return Workspace<T>(p); },
+      [&](Workspace<T>& work, int64_t mesh, int64_t) {
+        gradient_of_image(p, mesh, many_images ? 1 : threads, work);
+      });
 }
 
 template void kato_gradient_cpu(const KatoGradientParams<float>&, int);

@@ -12,10 +12,11 @@
 
 namespace nr3d {
 
-// Call fn(begin, end) on disjoint ranges of at most `grain` that cover [0, n). The first exception
-// thrown by fn is rethrown here. Where the system refuses a thread, those at hand do the work.
-template <class Function>
-void parallel_for(int64_t n, int64_t grain, int threads, Function&& fn) {
+// Call fn(state, begin, end) on disjoint ranges of at most `grain` that cover [0, n); every thread
+// makes a state of its own, once. The first exception thrown is rethrown here. Where the system
+// refuses a thread, those at hand do the work.
+template <class MakeState, class Function>
+void parallel_for(int64_t n, int64_t grain, int threads, MakeState&& make_state, Function&& fn) {
   if (n <= 0) return;
   grain = std::max<int64_t>(grain, 1);
   const int64_t num_ranges = (n + grain - 1) / grain;
@@ -25,8 +26,9 @@ void parallel_for(int64_t n, int64_t grain, int threads, Function&& fn) {
   std::mutex error_lock;
   auto work = [&] {
     try {
+      auto state = make_state();
       for (int64_t i; (i = next.fetch_add(1)) < num_ranges;) {
-        fn(i * grain, std::min(n, (i + 1) * grain));
+        fn(state, i * grain, std::min(n, (i + 1) * grain));
       }
     } catch (...) {
       next.store(num_ranges);
@@ -43,6 +45,14 @@ void parallel_for(int64_t n, int64_t grain, int threads, Function&& fn) {
   work();
   for (auto& thread : team) thread.join();
   if (error) std::rethrow_exception(error);
+}
+
+// The same without a state: fn(begin, end).
+template <class Function>
+void parallel_for(int64_t n, int64_t grain, int threads, Function&& fn) {
+  parallel_for(
+      n, grain, threads, [] { return 0; },
+      [&](int, int64_t begin, int64_t end) { fn(begin, end); });
 }
 
 }  // namespace nr3d

@@ -84,21 +84,22 @@ void rasterize_cpu(const RasterizeParams<T>& p, int threads) {
   const int64_t num_bands = threads > 1 ? std::min<int64_t>(bands_wanted, (p.height + 31) / 32) : 1;
   const int even_rows = static_cast<int>((p.height + num_bands - 1) / num_bands);
   const int rows = (even_rows + p.factor - 1) / p.factor * p.factor;
-  const int64_t num_tasks = p.num_meshes * num_bands;
-  const int64_t grain = std::max<int64_t>(1, num_tasks / (8 * std::max(threads, 1)));
-  parallel_for(num_tasks, grain, threads, [&](int64_t begin, int64_t end) {
-    Band<T> band(p, rows);
-    Sides sides(p.num_faces);
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t mesh = task / num_bands;
-      const int first = static_cast<int>(task % num_bands) * rows;
-      if (first >= p.height) continue;
-      const T* vertices = p.vertices + mesh * p.num_vertices * 3;
-      band.start(p, first, std::min(rows, p.height - first));
-      draw(p, vertices, band, sides);
-      store_band(p, mesh, vertices, band);
-    }
-  });
+  struct Workspace {
+    Band<T> band;
+    Sides sides;
+  };
+  parallel_for(
+      p.num_meshes * num_bands, 1, threads,
+      [&] { return Workspace{Band<T>(p, rows), Sides(p.num_faces)}; },
+      [&](Workspace& work, int64_t task, int64_t) {
+        const int64_t mesh = task / num_bands;
+        const int first = static_cast<int>(task % num_bands) * rows;
+        if (first >= p.height) return;
+        const T* vertices = p.vertices + mesh * p.num_vertices * 3;
+        work.band.start(p, first, std::min(rows, p.height - first));
+        draw(p, vertices, work.band, work.sides);
+        store_band(p, mesh, vertices, work.band);
+      });
 }
 
 template void rasterize_cpu(const RasterizeParams<float>&, int);
