@@ -12,14 +12,50 @@
 namespace nr3d {
 namespace {
 
+// Write the share of covered pixels of a row of blocks. The compiler must know their side, kFactor
+// (0: `factor`), to vectorise.
+template <int kFactor, class T, class Index>
+NR3D_HD void store_shares(const Index* __restrict faces_seen, int64_t stride, int width, int factor,
+                          T* __restrict out) {
+  if (kFactor > 0) factor = kFactor;
+  const T share = T(1) / (factor * factor);
+  for (int i = 0; i < width; ++i) {
+    Index covered = 0;
+    for (int row = 0; row < factor; ++row) {
+      for (int l = 0; l < factor; ++l) covered += faces_seen[row * stride + i * factor + l] >= 0;
+    }
+    out[i] = share * static_cast<T>(covered);
+  }
+}
+
+// Write the silhouette: the share of covered pixels of each factor x factor block.
+template <class T>
+NR3D_HD void store_silhouette(const RasterizeParams<T>& p, int64_t mesh, const Band<T>& band) {
+  const int width = p.width / p.factor, height = p.height / p.factor;
+  for (int k = 0; k < band.num_rows; k += p.factor) {
+    const int64_t row = height - 1 - (band.first_row + k) / p.factor;
+    T* out = p.silhouettes + (mesh * height + row) * width;
+    const auto* faces_seen = band.face.data() + static_cast<size_t>(k) * band.stride;
+    if (p.factor == 1) {
+      store_shares<1>(faces_seen, band.stride, width, 1, out);
+    } else if (p.factor == 2) {
+      store_shares<2>(faces_seen, band.stride, width, 2, out);
+    } else {
+      store_shares<0>(faces_seen, band.stride, width, p.factor, out);
+    }
+  }
+}
+
 // target_clones takes no templates: one plain function a scalar.
-NR3D_VECTOR_CLONES void draw(const RasterizeParams<float>& p, const float* vertices,
+NR3D_VECTOR_CLONES void draw(const RasterizeParams<float>& p, int64_t mesh, const float* vertices,
                              Band<float>& band, Sides& sides) {
   draw_band(p, vertices, band, sides);
+  if (p.silhouettes) store_silhouette(p, mesh, band);
 }
-NR3D_VECTOR_CLONES void draw(const RasterizeParams<double>& p, const double* vertices,
+NR3D_VECTOR_CLONES void draw(const RasterizeParams<double>& p, int64_t mesh, const double* vertices,
                              Band<double>& band, Sides& sides) {
   draw_band(p, vertices, band, sides);
+  if (p.silhouettes) store_silhouette(p, mesh, band);
 }
 
 // Write exact depths and weights of one row; uncovered pixels get `far` and 0.
@@ -41,26 +77,6 @@ void store_row(const RasterizeParams<T>& p, const T* vertices,
   }
 }
 
-// Write the share of covered pixels of each factor x factor block.
-template <class T>
-void store_silhouette(const RasterizeParams<T>& p, int64_t mesh, const Band<T>& band) {
-  const int width = p.width / p.factor, height = p.height / p.factor;
-  const T share = T(1) / (p.factor * p.factor);
-  std::vector<int32_t> covered(width);
-  for (int k = 0; k < band.num_rows; k += p.factor) {
-    std::fill(covered.begin(), covered.end(), 0);
-    for (int row = k; row < k + p.factor; ++row) {
-      const auto* faces_seen = band.face.data() + static_cast<size_t>(row) * band.stride;
-      for (int i = 0; i < width; ++i) {
-        for (int l = 0; l < p.factor; ++l) covered[i] += faces_seen[i * p.factor + l] >= 0;
-      }
-    }
-    const int64_t row = height - 1 - (band.first_row + k) / p.factor;
-    T* out = p.silhouettes + (mesh * height + row) * width;
-    for (int i = 0; i < width; ++i) out[i] = share * covered[i];
-  }
-}
-
 // Write the band to the output, whose row 0 is the top.
 template <class T>
 void store_band(const RasterizeParams<T>& p, int64_t mesh, const T* vertices, const Band<T>& band) {
@@ -71,7 +87,6 @@ void store_band(const RasterizeParams<T>& p, int64_t mesh, const T* vertices, co
     std::copy(faces_seen, faces_seen + p.width, p.face_index + out);
     if (p.depth) store_row(p, vertices, faces_seen, row, p.depth + out, p.weights + 3 * out);
   }
-  if (p.silhouettes) store_silhouette(p, mesh, band);
 }
 
 }  // namespace
@@ -97,7 +112,7 @@ void rasterize_cpu(const RasterizeParams<T>& p, int threads) {
         if (first >= p.height) return;
         const T* vertices = p.vertices + mesh * p.num_vertices * 3;
         work.band.start(p, first, std::min(rows, p.height - first));
-        draw(p, vertices, work.band, work.sides);
+        draw(p, mesh, vertices, work.band, work.sides);
         store_band(p, mesh, vertices, work.band);
       });
 }
