@@ -133,7 +133,7 @@ void expand(const KatoGradientParams<T>& p, const T* grad, std::vector<T>& expan
   const T share = T(1) / (p.factor * p.factor);
   T* to = expanded.data();
   for (int row = 0; row < p.height; row += p.factor, grad += width) {
-    for (int i = 0; i < p.width; ++i) to[i] = share * grad[i / p.factor];
+    for (int i = 0; i < width; ++i) std::fill_n(to + i * p.factor, p.factor, share * grad[i]);
     for (int k = 1; k < p.factor; ++k) std::copy(to, to + p.width, to + k * p.width);
     to += p.factor * p.width;
   }
