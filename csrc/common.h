@@ -2,6 +2,7 @@
 #pragma once
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 #if defined(__CUDACC__)
 #define NR3D_HD __host__ __device__ __forceinline__
@@ -23,16 +24,40 @@
 
 namespace nr3d {
 
+// The type of one lane of a pack; a number is its own.
+template <class V, class = void>
+struct LaneOf {
+  using type = V;
+};
+template <class V>
+struct LaneOf<V, decltype(void(V{}[0]))> {
+  using type = std::decay_t<decltype(V{}[0])>;
+};
+
+// A number, or a pack of lanes, all equal to `value`.
+template <class V, class Value>
+NR3D_HD V uniform(Value value) {
+  return V{} + static_cast<typename LaneOf<V>::type>(value);
+}
+
 // The NDC coordinate of the centre of pixel `index` of `size`; index 0 is the left or bottom one.
 template <class T>
 NR3D_HD T pixel_centre(int index, int size) {
   return static_cast<T>((2.0 * index + 1 - size) / size);
 }
 
-// The pixel coordinate of an NDC coordinate: pixel centres lie at integers.
-template <class T>
-NR3D_HD T to_pixel(T ndc, int size) {
-  return (ndc * size + size - 1) / 2;
+// The same of a whole number, or of a pack of them.
+template <class V>
+NR3D_HD V centre_of(V index, int size) {
+  const V extent = uniform<V>(size);
+  return (2 * index + 1 - extent) / extent;
+}
+
+// The pixel coordinate of an NDC coordinate, or of a pack of them: pixel centres lie at integers.
+template <class V>
+NR3D_HD V to_pixel(V ndc, int size) {
+  const V extent = uniform<V>(size);
+  return (ndc * extent + extent - 1) / 2;
 }
 
 NR3D_HD float floor_of(float value) { return std::floor(value); }

@@ -17,8 +17,8 @@ template <class T>
 struct Drawing {
   RasterFace<T> f;
   int32_t face;
-  PixelRange columns, rows;  // rows count from the band's first
-  T right, top;              // the largest coordinates of its corners, NDC
+  int first_column, last_column, first_row, last_row;  // rows count from the band's first
+  T right, top;                                        // the largest of its corners, NDC
   T inverse_z[3];
 };
 
@@ -59,8 +59,8 @@ void draw_exactly(const RasterizeParams<T>& p, const T* vertices, const RasterFa
 template <class T>
 void draw_pixels(const RasterizeParams<T>& p, const T* vertices, const Drawing<T>& d,
                  Band<T>& band) {
-  for (int row = d.rows.first; row <= d.rows.last; ++row) {
-    for (int column = d.columns.first; column <= d.columns.last; ++column) {
+  for (int row = d.first_row; row <= d.last_row; ++row) {
+    for (int column = d.first_column; column <= d.last_column; ++column) {
       if (covers(d.f, band.x_centres[column], band.y_centres[row])) {
         draw_exactly(p, vertices, d.f, d.face, band, column, row);
       }
@@ -68,13 +68,13 @@ void draw_pixels(const RasterizeParams<T>& p, const T* vertices, const Drawing<T
   }
 }
 
-// Read (write) a tile of kRows rows, whose lanes fill a pack row by row.
+// Read (write) a tile of one row or two, whose lanes fill a pack row by row.
 template <int kRows, class V, class T>
 NR3D_HD void load_tile(const T* from, int64_t stride, V& tile) {
-  constexpr size_t kRow = sizeof(V) / kRows;
-  tile = V{};
-  for (int r = 0; r < kRows; ++r) {
-    std::memcpy(reinterpret_cast<char*>(&tile) + r * kRow, from + r * stride, kRow);
+  if (kRows == 1) {
+    load(from, tile);
+  } else {
+    load_halves(from, from + stride, tile);
   }
 }
 template <int kRows, class V, class T>
@@ -90,9 +90,9 @@ template <class T>
 NR3D_HD bool is_hidden(const Drawing<T>& d, const Band<T>& band, T depth) {
   constexpr int kLanes = Pack<T>::kLanes;
   typename Pack<T>::Integers beyond = {};
-  for (int row = d.rows.first; row <= d.rows.last; ++row) {
+  for (int row = d.first_row; row <= d.last_row; ++row) {
     const T* drawn = band.depth.data() + static_cast<size_t>(row) * band.stride;
-    for (int column = d.columns.first; column <= d.columns.last; column += kLanes) {
+    for (int column = d.first_column; column <= d.last_column; column += kLanes) {
       typename Pack<T>::Values nearest;
       load(drawn + column, nearest);
       beyond |= ~(nearest < depth);
@@ -156,7 +156,7 @@ NR3D_HD void draw_strip(const RasterizeParams<T>& p, const T* vertices, const Dr
   using V = typename Pack<T>::Values;
   using Integers = typename Pack<T>::Integers;
   const Strip<kRows, T> strip(d, band, column);
-  for (int row = d.rows.first; row <= d.rows.last; row += kRows) {
+  for (int row = d.first_row; row <= d.last_row; row += kRows) {
     const Integers inside = strip.covered(d, band, row);
     const V z = strip.short_depth(d, band.first_row + row);
     T* depth = band.depth.data() + static_cast<size_t>(row) * band.stride + column;
@@ -183,80 +183,134 @@ NR3D_HD void draw_strip(const RasterizeParams<T>& p, const T* vertices, const Dr
   }
 }
 
-// Set where on the band the face can be. False if nowhere.
+// Some faces at once, ready to be drawn on a band: most of the work on a small face is here.
 template <class T>
-NR3D_HD bool find_pixels(const RasterizeParams<T>& p, const Band<T>& band, Drawing<T>& d) {
-  const RasterFace<T>& f = d.f;
-  const int first = band.first_row;
-  d.rows = pixel_range(f.y[0], f.y[1], f.y[2], p.height, band.y_centres.data() - first, first,
-                       first + band.num_rows - 1);
-  d.columns = pixel_range(f.x[0], f.x[1], f.x[2], p.width, band.x_centres.data(), 0, p.width - 1);
-  d.rows.first -= first;
-  d.rows.last -= first;
-  return d.rows.first <= d.rows.last && d.columns.first <= d.columns.last;
+struct FacePack {
+  using V = typename Pack<T>::Values;
+  using Integers = typename Pack<T>::Integers;
+
+  RasterFace<V> f;
+  PixelRange<V> columns, rows;  // rows count from the image's first
+  V least_z, inverse_z[3];
+  Integers is_regular;  // the short depth is close to the exact one
+};
+
+// Read the corners of some faces (in [0, F)) from front or back.
+template <class T>
+NR3D_HD void load_faces(const T* vertices, const int32_t* faces,
+                        const typename Pack<T>::Integers& face, bool as_backs,
+                        RasterFace<typename Pack<T>::Values>& f) {
+  using V = typename Pack<T>::Values;
+  using Integers = typename Pack<T>::Integers;
+  for (int k = 0; k < 3; ++k) {
+    const Integers corner = 3 * gather<Integers>(faces + (as_backs ? 2 - k : k), 3 * face);
+    f.x[k] = gather<V>(vertices, corner);
+    f.y[k] = gather<V>(vertices + 1, corner);
+    f.z[k] = gather<V>(vertices + 2, corner);
+  }
 }
 
-// Draw the face on the band, if it reaches it.
 template <class T>
-NR3D_HD void draw_face(const RasterizeParams<T>& p, const T* vertices, int32_t face,
-                       bool may_be_hidden, Band<T>& band) {
+NR3D_HD FacePack<T> prepare_faces(const RasterizeParams<T>& p, const T* vertices,
+                                  const int32_t* faces, bool as_backs, const Band<T>& band) {
+  using V = typename Pack<T>::Values;
+  using Integers = typename Pack<T>::Integers;
+  FacePack<T> pack;
+  RasterFace<V>& f = pack.f;
+  const Integers face = gather<Integers>(faces, kLaneNumbers<int32_t>);
+  load_faces(vertices, p.faces, face, as_backs, f);
+  pack.rows = pixel_range(f.y, p.height, band.first_row, band.first_row + band.num_rows - 1);
+  pack.columns = pixel_range(f.x, p.width, 0, p.width - 1);
+  pack.is_regular = Integers{} == 0;
+  pack.least_z = f.z[0];
+  for (int k = 0; k < 3; ++k) {
+    pack.is_regular &= (f.z[k] > T(1e-30)) & (f.z[k] < T(1e30));
+    pack.least_z = f.z[k] < pack.least_z ? f.z[k] : pack.least_z;
+    pack.inverse_z[k] = T(1) / f.z[k];
+  }
+  set_weights(f, p.height, p.width);
+  return pack;
+}
+
+// Draw lane l of the pack, face number `face`, on the band, if it reaches it.
+template <class T>
+NR3D_HD void draw_face(const RasterizeParams<T>& p, const T* vertices, const FacePack<T>& pack,
+                       int l, int32_t face, bool may_be_hidden, Band<T>& band) {
   constexpr int kLanes = Pack<T>::kLanes;
   Drawing<T> d;
-  RasterFace<T>& f = d.f;
-  d.face = face;
-  load_face(vertices, p.faces, p.num_faces, face, f);
-  if (!find_pixels(p, band, d)) return;
-  bool is_regular = true;  // the short depth is close to the exact one
-  for (int k = 0; k < 3; ++k) is_regular &= f.z[k] > T(1e-30) && f.z[k] < T(1e30);
-  const T least_z = std::min(f.z[0], std::min(f.z[1], f.z[2]));
+  d.first_row = static_cast<int>(pack.rows.first[l]) - band.first_row;
+  d.last_row = static_cast<int>(pack.rows.last[l]) - band.first_row;
+  d.first_column = static_cast<int>(pack.columns.first[l]);
+  d.last_column = static_cast<int>(pack.columns.last[l]);
+  if (d.first_row > d.last_row || d.first_column > d.last_column) return;
+  const bool is_regular = pack.is_regular[l] != 0;
   const T slack = 128 * std::numeric_limits<T>::epsilon();  // twice what is too close to call
-  if (may_be_hidden && is_regular && is_hidden(d, band, least_z * (1 - slack))) return;
-  set_weights(f, p.height, p.width);
+  const T nearest = pack.least_z[l] * (1 - slack);
+  if (may_be_hidden && is_regular && is_hidden(d, band, nearest)) return;
+  d.face = face;
+  for (int k = 0; k < 3; ++k) {
+    d.f.x[k] = pack.f.x[k][l];
+    d.f.y[k] = pack.f.y[k][l];
+    d.f.z[k] = pack.f.z[k][l];
+    for (int m = 0; m < 3; ++m) d.f.m[k][m] = pack.f.m[k][m][l];
+    d.inverse_z[k] = pack.inverse_z[k][l];
+  }
   if (!is_regular) {
     draw_pixels(p, vertices, d, band);
     return;
   }
-  d.right = std::max(f.x[0], std::max(f.x[1], f.x[2]));
-  d.top = std::max(f.y[0], std::max(f.y[1], f.y[2]));
-  for (int k = 0; k < 3; ++k) d.inverse_z[k] = T(1) / f.z[k];
-  if (d.columns.last - d.columns.first < kLanes / 2) {
-    draw_strip<2>(p, vertices, d, band, d.columns.first);
+  d.right = pack.columns.high[l];
+  d.top = pack.rows.high[l];
+  if (d.last_column - d.first_column < kLanes / 2) {
+    draw_strip<2>(p, vertices, d, band, d.first_column);
     return;
   }
-  for (int column = d.columns.first; column <= d.columns.last; column += kLanes) {
+  for (int column = d.first_column; column <= d.last_column; column += kLanes) {
     draw_strip<1>(p, vertices, d, band, column);
   }
 }
 
-// The faces that are seen from their front and from their back; some from neither.
+// The faces, in [0, F), that are seen from their front and from their back; some from neither.
 struct Sides {
-  std::vector<int32_t> fronts, backs;  // [F + 1], the last for a face that is not counted
-  int64_t num_fronts, num_backs;
+  std::vector<int32_t> fronts, backs;  // filled up to a pack with face 0
+  int num_fronts = 0, num_backs = 0;
 
-  explicit Sides(int64_t num_faces) : fronts(num_faces + 1), backs(num_faces + 1) {}
+  explicit Sides(int64_t num_faces) : fronts(num_faces + 8), backs(num_faces + 8) {}
 };
 
 // Sort the faces by side. True if the backs are nearer on average.
 template <class T>
 NR3D_HD bool sort_faces(const RasterizeParams<T>& p, const T* vertices, Sides& sides) {
-  int64_t num_fronts = 0, num_backs = 0;
-  T front_z = T(0), back_z = T(0);
-  for (int64_t face = 0; face < p.num_faces; ++face) {
-    const int64_t back = face + p.num_faces;
-    RasterFace<T> f;
-    const bool is_back = load_face(vertices, p.faces, p.num_faces, back, f) & p.fill_back;
-    const bool is_front = load_face(vertices, p.faces, p.num_faces, face, f);
-    const T z = f.z[0] + f.z[1] + f.z[2];
-    sides.fronts[num_fronts] = static_cast<int32_t>(face);
-    sides.backs[num_backs] = static_cast<int32_t>(back);
-    num_fronts += is_front;
-    num_backs += is_back;
-    front_z += is_front ? z : T(0);
-    back_z += is_back ? z : T(0);
+  using V = typename Pack<T>::Values;
+  using Integers = typename Pack<T>::Integers;
+  using Index = typename Pack<T>::Integer;
+  constexpr int kLanes = Pack<T>::kLanes;
+  const Integers last = uniform<Integers>(p.num_faces - 1);
+  const Integers may_be_back = uniform<Integers>(p.fill_back ? -1 : 0);
+  int num_fronts = 0, num_backs = 0;
+  V front_z = {}, back_z = {};
+  Integers lane;
+  load(kLaneNumbers<Index>, lane);
+  for (int first = 0; first < p.num_faces; first += kLanes) {
+    const Integers face = lane + first, is_face = face <= last;
+    RasterFace<V> f, back;
+    load_faces(vertices, p.faces, is_face ? face : last, false, f);
+    for (int k = 0; k < 3; ++k) {
+      back.x[k] = f.x[2 - k];
+      back.y[k] = f.y[2 - k];
+    }
+    const Integers fronts = is_face & is_front(f), backs = is_face & may_be_back & is_front(back);
+    const V z = f.z[0] + f.z[1] + f.z[2];
+    front_z += fronts ? z : V{};
+    back_z += backs ? z : V{};
+    pick(fronts, first, sides.fronts.data(), num_fronts);
+    pick(backs, first, sides.backs.data(), num_backs);
   }
+  std::fill_n(sides.fronts.data() + num_fronts, kLanes, 0);
+  std::fill_n(sides.backs.data() + num_backs, kLanes, 0);
   sides.num_fronts = num_fronts;
   sides.num_backs = num_backs;
-  return back_z * num_fronts < front_z * num_backs;
+  return sum_of_lanes<T>(back_z) * num_fronts < sum_of_lanes<T>(front_z) * num_backs;
 }
 
 // Draw the nearer side of the mesh first: it hides most of the other. The order does not change
@@ -264,13 +318,18 @@ NR3D_HD bool sort_faces(const RasterizeParams<T>& p, const T* vertices, Sides& s
 template <class T>
 NR3D_HD void draw_band(const RasterizeParams<T>& p, const T* vertices, Band<T>& band,
                        Sides& sides) {
+  constexpr int kLanes = Pack<T>::kLanes;
   const bool backs_first = sort_faces(p, vertices, sides);
   for (const bool may_be_hidden : {false, true}) {
     const bool draws_backs = backs_first != may_be_hidden;
     const std::vector<int32_t>& faces = draws_backs ? sides.backs : sides.fronts;
-    const int64_t count = draws_backs ? sides.num_backs : sides.num_fronts;
-    for (int64_t k = 0; k < count; ++k) {
-      draw_face(p, vertices, faces[k], may_be_hidden, band);
+    const int count = draws_backs ? sides.num_backs : sides.num_fronts;
+    const int32_t offset = draws_backs ? static_cast<int32_t>(p.num_faces) : 0;
+    for (int k = 0; k < count; k += kLanes) {
+      const FacePack<T> pack = prepare_faces(p, vertices, faces.data() + k, draws_backs, band);
+      for (int l = 0; l < std::min(kLanes, count - k); ++l) {
+        draw_face(p, vertices, pack, l, faces[k + l] + offset, may_be_hidden, band);
+      }
     }
   }
 }

@@ -1,262 +1,348 @@
-// What the lines of an image say to the edges of one face.
+// What the pixels of a line say to the edges that it meets.
 #pragma once
 #include <algorithm>
 #include <cstdint>
-#include <vector>
+#include <memory>
+#include <utility>
 
 #include "kato_gradient.h"
+#include "lines.h"
 #include "pack.h"
-#include "pixel_lists.h"
+#include "survey.h"
 
 namespace nr3d {
 
-constexpr int kFacesAtOnce = 8;
-
-// One face on a walk.
+// A mesh in pixel coordinates: u across the lines, v along them.
 template <class T>
-struct WalkedFace {
-  int32_t number;     // in [0, 2F)
-  bool pulls_inside;  // whether one of its pixels can
-  T u[3], v[3];       // its corners in drawing order
+struct FlatMesh {
+  const int32_t* faces;  // [F, 3]
+  int64_t num_faces;
+  const T *u, *v;  // [V]
 };
 
-// Where lines meet the edges of some faces, all meetings in a row. Most do nothing, and which do is
-// hard to foretell: so all are computed, a pack at once, and those that pull are picked without
-// branches.
+// What one meeting of a line and an edge adds to the gradient of v of one vertex.
+template <class T>
+struct Contribution {
+  int32_t vertex;
+  T grad;
+};
+
+// They are kept in the order of the lines, and summed in it, whoever walked the lines.
+template <class T>
+class Contributions {
+ public:
+  const Contribution<T>* begin() const { return values_.get(); }
+  const Contribution<T>* end() const { return end_; }
+  void clear() { end_ = values_.get(); }
+
+  // Make room for `count` more and give where they begin; `finish` tells where they ended.
+  Contribution<T>* start(int64_t count) {
+    if (end_ - values_.get() + count > room_) grow(count);
+    return end_;
+  }
+  void finish(Contribution<T>* end) { end_ = end; }
+
+ private:
+  void grow(int64_t count) {
+    const int64_t used = end_ - values_.get();
+    room_ = 2 * (used + count);
+    std::unique_ptr<Contribution<T>[]> larger(new Contribution<T>[room_]);
+    std::copy(values_.get(), end_, larger.get());
+    values_ = std::move(larger);
+    end_ = values_.get() + used;
+  }
+
+  std::unique_ptr<Contribution<T>[]> values_;
+  Contribution<T>* end_ = nullptr;
+  int64_t room_ = 0;
+};
+
+// A line on which edges are met.
+template <class T>
+struct Walk {
+  const KatoGradientParams<T>& p;
+  const FlatMesh<T>& mesh;
+  const Line<T>& line;
+  const Survey<T>& survey;
+};
+
+// Some runs of a line, each with the corners of its face in drawing order.
+template <class T>
+struct Runs {
+  using V = typename Pack<T>::Values;
+  using Integers = typename Pack<T>::Integers;
+
+  V start, end;  // first and last pixel
+  Integers vertex[3];
+  V u[3], v[3];
+};
+
+// An edge, from A to B, of each of some runs' faces, and the faces' third corner.
+template <class T>
+struct MetEdges {
+  using V = typename Pack<T>::Values;
+
+  Edge<V> edge;
+  typename Pack<T>::Integers vertex_a, vertex_b;
+  V bv, cu, cv;
+};
+
+// Where the line meets the edges; some of the lanes.
 template <class T>
 struct Meetings {
-  using Integer = typename Pack<T>::Integer;
+  static constexpr int kLanes = Pack<T>::kLanes;
 
-  int count = 0, num_outside = 0, num_inside = 0;
-  std::vector<T> u;                            // the line
-  std::vector<T> au, av, bu, slope, outwards;  // the edge
-  std::vector<T> limit;                        // the line's outermost pixel that pulls from outside
-  std::vector<T> crossing;                     // position of the edge on the line
-  std::vector<T> lever_a, lever_b, eps_a, eps_b;
-  std::vector<Integer> face, pulls_inside;  // its number; a mask
-  std::vector<int32_t> edge;                // 4 times the face's place among the faces, plus 0 to 2
-  std::vector<int32_t> outside, inside;     // the meetings that pull from there
-
-  explicit Meetings(int num_lines) {
-    const size_t most = kFacesAtOnce * 3 * (static_cast<size_t>(num_lines) + Pack<T>::kLanes);
-    for (auto* values : {&u, &au, &av, &bu, &slope, &outwards, &limit, &crossing, &lever_a,
-                         &lever_b, &eps_a, &eps_b}) {
-      values->resize(most);
-    }
-    for (auto* values : {&face, &pulls_inside}) values->resize(most);
-    for (auto* values : {&edge, &outside, &inside}) values->resize(most);
-  }
+  T outwards;
+  typename Pack<T>::Integer vertex_a[kLanes], vertex_b[kLanes];
+  T crossing[kLanes], inner[kLanes];  // position of the edge, and of the face's last pixel
+  T lever_a[kLanes], lever_b[kLanes], eps_a[kLanes], eps_b[kLanes];
 };
 
 template <class T>
-NR3D_HD void spread(T value, T* to) {
-  store(typename Pack<T>::Values{} + value, to);
-}
-
-// Add the meetings of one edge.
-template <class T>
-NR3D_HD void add_edge(const Walk<T>& walk, const WalkedFace<T>& face, const Edge<T>& edge, int e,
-                      Meetings<T>& m) {
+NR3D_HD void load_corners(const FlatMesh<T>& mesh, const typename Pack<T>::Integers& face,
+                          Runs<T>& runs) {
   using V = typename Pack<T>::Values;
   using Integers = typename Pack<T>::Integers;
-  using Integer = typename Pack<T>::Integer;
-  constexpr int kLanes = Pack<T>::kLanes;
-  int first, last;
-  lines_of(edge, walk.num_lines, first, last);
-  const T* limits = (edge.outwards > T(0) ? walk.outside.last : walk.outside.first).data();
-  int line = first;
-  do {  // what the last pack writes too much, the next edge overwrites
-    const int at = m.count + line - first;
-    V lane, limit;
-    load(kLaneNumbers<T>, lane);
-    load(limits + line, limit);
-    store(lane + static_cast<T>(line), m.u.data() + at);
-    store(limit, m.limit.data() + at);
-    spread(edge.au, m.au.data() + at);
-    spread(edge.av, m.av.data() + at);
-    spread(edge.bu, m.bu.data() + at);
-    spread(edge.slope, m.slope.data() + at);
-    spread(edge.outwards, m.outwards.data() + at);
-    store(Integers{} + static_cast<Integer>(face.number), m.face.data() + at);
-    store(Integers{} - static_cast<Integer>(face.pulls_inside), m.pulls_inside.data() + at);
-    std::fill_n(m.edge.data() + at, kLanes, e);
-    line += kLanes;
-  } while (line <= last);
-  m.count += std::max(last - first + 1, 0);
-}
-
-// Compute the pack of meetings at `at` and pick those that pull.
-template <class T>
-NR3D_HD void meet(const Image<T>& image, const Walk<T>& walk, int at, Meetings<T>& m) {
-  using V = typename Pack<T>::Values;
-  using Integers = typename Pack<T>::Integers;
-  using Integer = typename Pack<T>::Integer;
-  Edge<V> edge;
-  V u, limit;
-  Integers lane, face, pulls_inside;
-  load(kLaneNumbers<Integer>, lane);
-  load(m.face.data() + at, face);
-  load(m.pulls_inside.data() + at, pulls_inside);
-  load(m.u.data() + at, u);
-  load(m.limit.data() + at, limit);
-  load(m.au.data() + at, edge.au);
-  load(m.av.data() + at, edge.av);
-  load(m.bu.data() + at, edge.bu);
-  load(m.slope.data() + at, edge.slope);
-  load(m.outwards.data() + at, edge.outwards);
-  const V crossed = crossing(edge, u),
-          inner = inner_pixel(edge, crossed, static_cast<T>(walk.length));
-  const V outer = inner + edge.outwards, end = V{} + static_cast<T>(walk.length);
-  const Integers on_image = (lane < static_cast<Integer>(m.count - at)) & (inner >= V{}) &
-                            (inner < end) & (outer >= V{}) & (outer < end);
-  const Integers line = __builtin_convertvector(u, Integers);
-  const int32_t* face_index = image.face_index + walk.origin;
-  const Integer line_step = walk.line_step, step = walk.position_step;
-  const Integers inner_at =
-      on_image & (line * line_step + __builtin_convertvector(inner, Integers) * step);
-  pick(
-      on_image & ((limit - crossed) * edge.outwards > V{}) & (gather(face_index, inner_at) == face),
-      at, m.outside.data(), m.num_outside);
-  pulls_inside &= on_image;
-  if (any(pulls_inside)) {
-    if (image.is_silhouette()) {
-      const Integers outer_at =
-          on_image & (inner_at + __builtin_convertvector(edge.outwards, Integers) * step);
-      pulls_inside &= gather(face_index, outer_at) < 0;
-    }
-    pick(pulls_inside, at, m.inside.data(), m.num_inside);
+  const Integers num_faces = uniform<Integers>(mesh.num_faces), is_back = face >= num_faces;
+  const Integers corner = 3 * (face - (is_back & num_faces));
+  const Integers first = gather<Integers>(mesh.faces, corner);
+  const Integers third = gather<Integers>(mesh.faces + 2, corner);
+  runs.vertex[0] = is_back ? third : first;
+  runs.vertex[1] = gather<Integers>(mesh.faces + 1, corner);
+  runs.vertex[2] = is_back ? first : third;
+  for (int k = 0; k < 3; ++k) {
+    runs.u[k] = gather<V>(mesh.u, runs.vertex[k]);
+    runs.v[k] = gather<V>(mesh.v, runs.vertex[k]);
   }
-  const V lever_a = lever_of_a<T>(edge, u, walk.length),
-          lever_b = lever_of_b<T>(edge, u, walk.length);
-  store(crossed, m.crossing.data() + at);
-  store(lever_a, m.lever_a.data() + at);
-  store(lever_b, m.lever_b.data() + at);
-  store(signed_eps(edge, lever_a, image.p.eps), m.eps_a.data() + at);
-  store(signed_eps(edge, lever_b, image.p.eps), m.eps_b.data() + at);
 }
 
-// How much the loss falls if the entries at `at` of a list take the values `other` ([C], a plane
-// apart); those of a silhouette change by 1, and `other` is not read.
+// How much the loss falls if the pixels at `at` of a list take the color of pixel `other` of the
+// line; those of a silhouette change by 1.
 template <class V, class T>
-NR3D_HD V gain_of(const Image<T>& image, const PixelLists<T>& lists, int64_t at, const T* other) {
+NR3D_HD V gain_of(const Walk<T>& walk, const PixelList<T>& list, int at, T other) {
   V gain = {}, color, grad;
-  if (image.is_silhouette()) {
-    load(lists.grad.get() + at, grad);
+  if (!walk.line.color) {
+    load(list.grad.data() + at, grad);
     return grad;
   }
-  for (int c = 0; c < image.p.num_channels; ++c) {
-    load(lists.color.get() + c * lists.plane + at, color);
-    load(lists.grad.get() + c * lists.plane + at, grad);
-    gain += (color - other[c * image.size]) * grad;
+  const T* others = walk.line.color + static_cast<int>(other);
+  for (int c = 0; c < walk.p.num_channels; ++c) {
+    load(list.color.data() + c * list.stride + at, color);
+    load(list.grad.data() + c * list.stride + at, grad);
+    gain += (color - others[c * walk.line.color_plane]) * grad;
   }
   return gain > V{} ? gain : V{};
 }
 
-// Add what the pixels beyond the edge pull.
 template <class T, class V>
-NR3D_HD void pull_outside(const Image<T>& image, const Walk<T>& walk, const Meetings<T>& m, int i,
-                          V& pull_on_a, V& pull_on_b) {
+NR3D_HD void contribute(const Meetings<T>& m, int i, const V& on_a, const V& on_b,
+                        Contribution<T>*& out) {
+  *out++ = {static_cast<int32_t>(m.vertex_a[i]), sum_of_lanes<T>(on_a)};
+  *out++ = {static_cast<int32_t>(m.vertex_b[i]), sum_of_lanes<T>(on_b)};
+}
+
+// Add what the pixels beyond the edge pull.
+template <class T>
+NR3D_HD void pull_outside(const Walk<T>& walk, const Meetings<T>& m, int i, Contribution<T>*& out) {
+  using V = typename Pack<T>::Values;
   constexpr int kLanes = Pack<T>::kLanes;
-  const PixelLists<T>& lists = walk.outside;
-  const int line = static_cast<int>(m.u[i]);
-  const int64_t row = line * lists.stride;
-  const T crossed = m.crossing[i], outwards = m.outwards[i];
-  const T* position = lists.position.get() + row;
-  const T* other = nullptr;
-  if (!image.is_silhouette()) {
-    const Edge<T> edge{T(0), T(0), T(0), T(0), outwards};
-    other = image.color +
-            image.offset(walk.axis, line,
-                         static_cast<int>(inner_pixel(edge, crossed, static_cast<T>(walk.length))));
-  }
+  const PixelList<T>& list = walk.survey.outside;
+  const T crossed = m.crossing[i];
+  const T* position = list.position.data();
   // From the outermost pack inwards, up to the one that holds the edge.
-  const int num_packs = (lists.count[line] + kLanes - 1) / kLanes;
-  const bool up = outwards > T(0);
+  const int num_packs = (list.count + kLanes - 1) / kLanes;
+  const bool up = m.outwards > T(0);
   const int step = up ? -kLanes : kLanes, outermost = up ? kLanes - 1 : 0;
   int at = up ? (num_packs - 1) * kLanes : 0;
   const V one = V{} + T(1);
   V on_a = {}, on_b = {};
   for (int pack = 0; pack < num_packs; ++pack, at += step) {
-    if (!((position[at + outermost] - crossed) * outwards > T(0))) break;
-    V t, gain = gain_of<V>(image, lists, row + at, other);
+    if (!((position[at + outermost] - crossed) * m.outwards > T(0))) break;
+    V t, gain = gain_of<V>(walk, list, at, m.inner[i]);
     load(position + at, t);
     t -= crossed;
-    const auto beyond = t * outwards > V{};
+    const auto beyond = t * m.outwards > V{};
     gain = beyond ? gain : V{};
     t = beyond ? t : one;
-    on_a += gain / (m.lever_a[i] * t + m.eps_a[i]);
-    on_b += gain / (m.lever_b[i] * t + m.eps_b[i]);
+    on_a -= gain / (m.lever_a[i] * t + m.eps_a[i]);
+    on_b -= gain / (m.lever_b[i] * t + m.eps_b[i]);
   }
-  const T sign = image.is_silhouette() ? T(1) : T(-1);
-  pull_on_a += on_a * sign;
-  pull_on_b += on_b * sign;
+  // A pixel of a silhouette gains minus its gradient.
+  const T sign = walk.line.color ? T(1) : T(-1);
+  contribute(m, i, on_a * sign, on_b * sign, out);
 }
 
-// Add what the face's own pixels pull, as far as the line stays in the face.
-template <class T, class V>
-NR3D_HD void pull_inside(const Image<T>& image, const Walk<T>& walk, const WalkedFace<T>& face,
-                         const Meetings<T>& m, int i, V& pull_on_a, V& pull_on_b) {
-  using Integer = typename Pack<T>::Integer;
-  constexpr int kLanes = Pack<T>::kLanes;
-  const PixelLists<T>& lists = walk.inside;
-  const T u = m.u[i], crossed = m.crossing[i], outwards = m.outwards[i];
-  const T lever_a = m.lever_a[i], lever_b = m.lever_b[i];
-  const int line = static_cast<int>(u), e = m.edge[i] % 4;
-  const Edge<T> edge{T(0), T(0), T(0), T(0), outwards};
-  const T inner = inner_pixel(edge, crossed, static_cast<T>(walk.length));
-  const T* other = nullptr;
-  if (!image.is_silhouette()) {
-    other = image.color + image.offset(walk.axis, line, static_cast<int>(inner + outwards));
-  }
-  const int b = e == 2 ? 0 : e + 1, c = b == 2 ? 0 : b + 1;
-  const T ca[2] = {face.u[e], face.v[e]}, cb[2] = {face.u[b], face.v[b]},
-          cc[2] = {face.u[c], face.v[c]};
-  const T far = far_pixel(ca, cb, cc, outwards, u, walk.length);
-  const T low = std::min(inner, far), high = std::max(inner, far);
-  const int64_t row = line * lists.stride;
-  const T* position = lists.position.get() + row;
-  const V one = V{} + T(1);
-  for (int at = 0; at < lists.count[line] && position[at] <= high; at += kLanes) {
-    if (position[at + kLanes - 1] < low) continue;
-    V t, gain = gain_of<V>(image, lists, row + at, other);
-    typename Pack<T>::Integers shown;
-    load(position + at, t);
-    load(lists.face.get() + row + at, shown);
-    const auto counts = (shown == static_cast<Integer>(face.number)) & (t >= low) & (t <= high);
-    gain = counts ? gain : V{};
-    t = counts ? t - crossed : one;
-    if (lever_a != T(0)) pull_on_a += pull(gain, lever_a, t, image.p.eps);
-    if (lever_b != T(0)) pull_on_b += pull(gain, lever_b, t, image.p.eps);
-  }
-}
-
-// The gradients of the corners of some faces, at most kFacesAtOnce, in their drawing order, along
-// the axis the walk moves vertices in.
+// Add what the run's own pixels from `low` to `high` pull.
 template <class T>
-NR3D_HD void walk_faces(const Image<T>& image, const Walk<T>& walk, const WalkedFace<T>* faces,
-                        int num_faces, Meetings<T>& m, T grad[][3]) {
+NR3D_HD void pull_inside(const Walk<T>& walk, const Meetings<T>& m, int i, T low, T high,
+                         Contribution<T>*& out) {
   using V = typename Pack<T>::Values;
-  m.count = m.num_outside = m.num_inside = 0;
-  V pull_on[4 * kFacesAtOnce];  // of each face the fourth is the first again
-  for (int f = 0; f < num_faces; ++f) {
-    for (int e = 0; e < 3; ++e) {
-      add_edge(walk, faces[f], make_edge(faces[f].u, faces[f].v, e, walk.axis), 4 * f + e, m);
-    }
-    for (int k = 0; k < 4; ++k) pull_on[4 * f + k] = V{};
+  constexpr int kLanes = Pack<T>::kLanes;
+  const PixelList<T>& list = walk.survey.inside;
+  const T lever_a = m.lever_a[i], lever_b = m.lever_b[i], outer = m.inner[i] + m.outwards;
+  const T* position = list.position.data();
+  const V one = V{} + T(1);
+  V on_a = {}, on_b = {};
+  for (int at = 0; at < list.count && position[at] <= high; at += kLanes) {
+    if (position[at + kLanes - 1] < low) continue;
+    V t, gain = gain_of<V>(walk, list, at, outer);
+    load(position + at, t);
+    const auto counts = (t >= low) & (t <= high);
+    gain = counts ? gain : V{};
+    t = counts ? t - m.crossing[i] : one;
+    if (lever_a != T(0)) on_a += pull(gain, lever_a, t, walk.p.eps);
+    if (lever_b != T(0)) on_b += pull(gain, lever_b, t, walk.p.eps);
   }
-  for (int at = 0; at < m.count; at += Pack<T>::kLanes) meet(image, walk, at, m);
-  for (int k = 0; k < m.num_outside; ++k) {
-    const int i = m.outside[k], e = m.edge[i];
-    pull_outside(image, walk, m, i, pull_on[e], pull_on[e + 1]);
+  contribute(m, i, on_a, on_b, out);
+}
+
+// Let the runs' own pixels pull, as far as the line stays in the face.
+template <class T>
+NR3D_HD void pull_inside_runs(const Walk<T>& walk, const Runs<T>& runs, const MetEdges<T>& met,
+                              const Meetings<T>& m, const typename Pack<T>::Integers& inside,
+                              Contribution<T>*& out) {
+  int32_t picked[2 * Pack<T>::kLanes];
+  int num_picked = 0;
+  pick(inside, 0, picked, num_picked);
+  for (int k = 0; k < num_picked; ++k) {
+    const int i = picked[k];
+    const T a[2] = {met.edge.au[i], met.edge.av[i]}, b[2] = {met.edge.bu[i], met.bv[i]},
+            c[2] = {met.cu[i], met.cv[i]};
+    const T far =
+        far_pixel(a, b, c, m.outwards, static_cast<T>(walk.line.number), walk.line.length);
+    const T low = std::max(std::min(m.inner[i], far), runs.start[i]);
+    const T high = std::min(std::max(m.inner[i], far), runs.end[i]);
+    pull_inside(walk, m, i, low, high, out);
   }
-  for (int k = 0; k < m.num_inside; ++k) {
-    const int i = m.inside[k], e = m.edge[i];
-    pull_inside(image, walk, faces[e / 4], m, i, pull_on[e], pull_on[e + 1]);
+}
+
+// Which of positions on the line show no face.
+template <class T>
+NR3D_HD typename Pack<T>::Integers are_uncovered(const Line<T>& line,
+                                                 const typename Pack<T>::Values& position) {
+  using V = typename Pack<T>::Values;
+  using Integers = typename Pack<T>::Integers;
+  const Integers known =
+      (position >= uniform<V>(line.pixels.first)) & (position <= uniform<V>(line.pixels.last));
+  const V pixel = known ? position : uniform<V>(line.pixels.first);
+  const Integers face = gather<Integers>(line.face_index, __builtin_convertvector(pixel, Integers));
+  return ~known | (face < 0);
+}
+
+// Let the line pull at the given edges, where it meets them.
+template <class T>
+NR3D_HD void pull_at(const Walk<T>& walk, const Runs<T>& runs, const MetEdges<T>& met, T outwards,
+                     typename Pack<T>::Integers outside, typename Pack<T>::Integers inside,
+                     Contribution<T>*& out) {
+  using V = typename Pack<T>::Values;
+  using Integers = typename Pack<T>::Integers;
+  const int length = walk.line.length;
+  const T outermost = outwards > T(0) ? walk.survey.outside.last : walk.survey.outside.first;
+  const Edge<V>& edge = met.edge;
+  const V u = uniform<V>(walk.line.number), beyond = uniform<V>(length);
+  const V crossed = crossing(edge, u), inner = inner_pixel(edge, crossed, static_cast<T>(length));
+  const V outer = inner + outwards;
+  const Integers on_image = (inner >= V{}) & (inner < beyond) & (outer >= V{}) & (outer < beyond);
+  // Only where the face is seen at its last pixel.
+  outside &= on_image & ((outermost - crossed) * outwards > V{}) & (inner >= runs.start) &
+             (inner <= runs.end);
+  inside &= on_image;
+  if (!walk.line.color && any(inside)) inside &= are_uncovered(walk.line, outer);
+  if (!any(outside | inside)) return;
+  Meetings<T> m;
+  m.outwards = outwards;
+  const V lever_a = lever_of_a<T>(edge, u, length), lever_b = lever_of_b<T>(edge, u, length);
+  store(met.vertex_a, m.vertex_a);
+  store(met.vertex_b, m.vertex_b);
+  store(crossed, m.crossing);
+  store(inner, m.inner);
+  store(lever_a, m.lever_a);
+  store(lever_b, m.lever_b);
+  store(signed_eps(edge, lever_a, walk.p.eps), m.eps_a);
+  store(signed_eps(edge, lever_b, walk.p.eps), m.eps_b);
+  int32_t picked[2 * Pack<T>::kLanes];
+  int num_picked = 0;
+  pick(outside, 0, picked, num_picked);
+  for (int k = 0; k < num_picked; ++k) pull_outside(walk, m, picked[k], out);
+  if (any(inside)) pull_inside_runs(walk, runs, met, m, inside, out);
+}
+
+// The first of each run's edges that is marked.
+template <class T>
+NR3D_HD MetEdges<T> first_edges(const Runs<T>& runs, const typename Pack<T>::Integers marked[3],
+                                T outwards) {
+  using V = typename Pack<T>::Values;
+  const auto zero = marked[0], one = marked[1];
+  MetEdges<T> met;
+  met.vertex_a = zero ? runs.vertex[0] : one ? runs.vertex[1] : runs.vertex[2];
+  met.vertex_b = zero ? runs.vertex[1] : one ? runs.vertex[2] : runs.vertex[0];
+  met.edge.au = zero ? runs.u[0] : one ? runs.u[1] : runs.u[2];
+  met.edge.av = zero ? runs.v[0] : one ? runs.v[1] : runs.v[2];
+  met.edge.bu = zero ? runs.u[1] : one ? runs.u[2] : runs.u[0];
+  met.bv = zero ? runs.v[1] : one ? runs.v[2] : runs.v[0];
+  met.cu = zero ? runs.u[2] : one ? runs.u[0] : runs.u[1];
+  met.cv = zero ? runs.v[2] : one ? runs.v[0] : runs.v[1];
+  met.edge.slope = (met.bv - met.edge.av) / (met.edge.bu - met.edge.au);
+  met.edge.outwards = V{} + outwards;
+  return met;
+}
+
+// Let the line pull at the edges that end some runs' faces towards `outwards` (1 or -1). At a
+// corner a line meets two such edges of one face: each has its turn.
+template <class T>
+NR3D_HD void meet(const Walk<T>& walk, const Runs<T>& runs, T outwards,
+                  const typename Pack<T>::Integers& outside,
+                  const typename Pack<T>::Integers& inside, Contribution<T>*& out) {
+  using V = typename Pack<T>::Values;
+  using Integers = typename Pack<T>::Integers;
+  const bool rising = (outwards > T(0)) == (walk.line.axis == Axis::kRows);
+  const V u = uniform<V>(walk.line.number);
+  Integers marked[3];
+  for (int e = 0; e < 3; ++e) {
+    const V a = runs.u[e], b = runs.u[e == 2 ? 0 : e + 1];
+    marked[e] = (outside | inside) & (rising ? crosses(a, b, u) : crosses(b, a, u));
   }
-  for (int f = 0; f < num_faces; ++f) {
-    pull_on[4 * f] += pull_on[4 * f + 3];
-    for (int k = 0; k < 3; ++k) grad[f][k] = sum_of_lanes<T>(pull_on[4 * f + k]);
+  for (Integers active; any(active = marked[0] | marked[1] | marked[2]);) {
+    const MetEdges<T> met = first_edges(runs, marked, outwards);
+    pull_at(walk, runs, met, outwards, active & outside, active & inside, out);
+    marked[2] &= marked[0] | marked[1];
+    marked[1] &= marked[0];
+    marked[0] = Integers{};
   }
+}
+
+// Let a line pull at the edges of the faces that are seen on it.
+template <class T>
+NR3D_HD void walk_line(const Walk<T>& walk, Contributions<T>& contributions) {
+  using V = typename Pack<T>::Values;
+  using Integers = typename Pack<T>::Integers;
+  constexpr int kLanes = Pack<T>::kLanes;
+  const PixelList<T>&outside = walk.survey.outside, &inside = walk.survey.inside;
+  if (outside.count + inside.count == 0) return;
+  const Integers first_pixel = uniform<Integers>(walk.line.pixels.first);
+  const int num_runs = walk.survey.num_runs;
+  // A run's face has at most two edges to each side, a contribution two vertices, and an edge is
+  // pulled at from outside and inside.
+  Contribution<T>* out = contributions.start(int64_t{16} * (num_runs + kLanes));
+  for (int k = 0; k < num_runs; k += kLanes) {
+    const int32_t* starts = walk.survey.starts.data() + k;
+    const Integers start = gather<Integers>(starts, kLaneNumbers<int32_t>);
+    const Integers next = gather<Integers>(starts + 1, kLaneNumbers<int32_t>);
+    const Integers is_run = start < next;
+    const Integers face = gather<Integers>(walk.line.face_index, is_run ? start : first_pixel);
+    const Integers covered = is_run & (face >= 0);
+    Runs<T> runs;
+    runs.start = __builtin_convertvector(start, V);
+    runs.end = __builtin_convertvector(next, V) - T(1);
+    const Integers above = covered & (outside.last > runs.start);
+    const Integers below = covered & (outside.first < runs.end);
+    const Integers within = covered & (inside.first <= runs.end) & (inside.last >= runs.start);
+    if (!any(above | below | within)) continue;
+    load_corners(walk.mesh, covered & face, runs);
+    meet(walk, runs, T(1), above, within, out);
+    meet(walk, runs, T(-1), below, within, out);
+  }
+  contributions.finish(out);
 }
 
 }  // namespace nr3d

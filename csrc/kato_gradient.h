@@ -39,22 +39,12 @@ struct Edge {
   V outwards;  // 1 or -1: the face ends at this edge towards larger v or towards smaller
 };
 
-template <class T>
-NR3D_HD Edge<T> make_edge(const T u[3], const T v[3], int e, Axis axis) {
-  const int b = e == 2 ? 0 : e + 1;
-  const bool up = (u[e] < u[b]) == (axis == Axis::kRows);
-  return {u[e], v[e], u[b], (v[b] - v[e]) / (u[b] - u[e]), up ? T(1) : T(-1)};
-}
-
-// The lines [first, last] that the edge crosses. Truncation towards zero is the reference's: an
-// edge that ends in (-1, 0) still visits line 0. One that is a line itself crosses none.
-template <class T>
-NR3D_HD void lines_of(const Edge<T>& edge, int size, int& first, int& last) {
-  T low = edge.au < edge.bu ? edge.au : edge.bu, high = edge.au < edge.bu ? edge.bu : edge.au;
-  high = low < high && high > T(-1) ? high : T(-1);
-  low = low > T(0) ? low : T(0);
-  first = static_cast<int>(std::ceil(low < T(size) ? low : T(size)));
-  last = static_cast<int>(high < T(size - 1) ? high : T(size - 1));
+// Whether an edge from u = low to u = high crosses the line. Truncation towards zero is the
+// reference's: an edge that ends in (-1, 0) still crosses line 0. One that is a line itself crosses
+// none.
+template <class V>
+NR3D_HD auto crosses(const V& low, const V& high, const V& line) {
+  return (low < high) & (low <= line) & ((line <= high) | ((line == V{}) & (high > V{} - 1)));
 }
 
 // Where the edge meets line u.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "edge_walk.h"
+#include "lines.h"
 #include "ops.h"
 #include "parallel.h"
 #include "survey.h"
@@ -14,169 +15,140 @@
 namespace nr3d {
 namespace {
 
-// One image's buffers, used again for the next.
+// One thread's buffers, used again for the next lines.
 template <class T>
 struct Workspace {
+  LineBlock<T> block;
   Survey<T> survey;
-  Meetings<T> meetings;        // where one thread walks all faces
-  std::vector<T> expanded;     // [H, W] the gradient of a silhouette drawn larger
-  std::vector<T> x, y;         // [V] pixel coordinates
-  std::vector<T> corner_grad;  // [F, 3, 2] x, y
+  std::vector<T> x, y;  // [V] pixel coordinates
 
   explicit Workspace(const KatoGradientParams<T>& p)
-      : survey(p),
-        meetings(std::max(p.height, p.width)),
-        expanded(p.factor > 1 ? static_cast<size_t>(p.height) * p.width : 0),
-        x(p.num_vertices),
-        y(p.num_vertices),
-        corner_grad(6 * p.num_faces) {}
+      : block(p), survey(p), x(p.num_vertices), y(p.num_vertices) {}
 };
 
-// Some faces on both walks; turned, they have x and y swapped.
+// What walking some rows or columns found.
 template <class T>
-struct WalkedFaces {
-  int count = 0;
-  WalkedFace<T> upright[kFacesAtOnce], turned[kFacesAtOnce];
+struct Findings {
+  Contributions<T> contributions;
+  Range covered_columns;      // of rows: where there are faces
+  Range rows;                 // of rows: which of them have faces or pixels that pull
+  bool is_face_index = true;  // whether face_index holds face indices
 };
 
 template <class T>
-NR3D_HD void add_face(const KatoGradientParams<T>& p, const Workspace<T>& work, int64_t face,
-                      WalkedFaces<T>& faces) {
-  const int32_t* corners = p.faces + 3 * (face < p.num_faces ? face : face - p.num_faces);
-  WalkedFace<T>&upright = faces.upright[faces.count], &turned = faces.turned[faces.count];
-  upright.number = turned.number = static_cast<int32_t>(face);
-  upright.pulls_inside = turned.pulls_inside = work.survey.pulls_inside[1 + face];
-  for (int k = 0; k < 3; ++k) {
-    const int32_t vertex = corners[corner_of(face, p.num_faces, k)];
-    upright.u[k] = turned.v[k] = work.x[vertex];
-    upright.v[k] = turned.u[k] = work.y[vertex];
+NR3D_HD bool holds_face_indices(const Line<T>& line, int64_t num_faces) {
+  const uint32_t limit = static_cast<uint32_t>(2 * num_faces);
+  uint32_t largest = 0;  // of 1 + index: 0 is the background
+  for (int i = 0; i < line.length; ++i) {
+    largest = std::max(largest, static_cast<uint32_t>(line.face_index[i]) + 1);
   }
-  ++faces.count;
+  return largest <= limit;
 }
 
 template <class T>
-NR3D_HD void walk_and_clear(const Image<T>& image, WalkedFaces<T>& faces, Meetings<T>& meetings,
-                            Workspace<T>& work) {
-  const int64_t num_faces = image.p.num_faces;
-  T grad_x[kFacesAtOnce][3], grad_y[kFacesAtOnce][3];
-  walk_faces(image, work.survey.columns, faces.upright, faces.count, meetings, grad_y);
-  walk_faces(image, work.survey.rows, faces.turned, faces.count, meetings, grad_x);
-  for (int f = 0; f < faces.count; ++f) {
-    const int64_t face = faces.upright[f].number;
-    T* corner_grad = work.corner_grad.data() + 6 * (face < num_faces ? face : face - num_faces);
-    for (int k = 0; k < 3; ++k) {
-      const int corner = corner_of(face, num_faces, k);
-      corner_grad[2 * corner] += grad_x[f][k];
-      corner_grad[2 * corner + 1] += grad_y[f][k];
+NR3D_HD void walk(const Image<T>& image, const FlatMesh<T>& mesh, Axis axis, const Range& lines,
+                  const Range& pixels, Workspace<T>& work, Findings<T>& findings) {
+  load_block(image, axis, lines, pixels, work.block);
+  for (int number = lines.last; number >= lines.first; --number) {  // upwards in memory
+    const Line<T> line = line_of(work.block, number);
+    if (axis == Axis::kRows && !holds_face_indices(line, mesh.num_faces)) {
+      findings.is_face_index = false;
+      return;
     }
+    survey_line(image.p, line, work.survey);
+    const bool is_covered = !work.survey.covered.is_empty();
+    findings.covered_columns.include(work.survey.covered);
+    if (is_covered || work.survey.outside.count > 0) findings.rows.include({number, number});
+    if (is_covered) walk_line<T>({image.p, mesh, line, work.survey}, findings.contributions);
   }
-  faces.count = 0;
-}
-
-template <class T>
-NR3D_HD void walk_seen_faces(const Image<T>& image, int64_t begin, int64_t end,
-                             Meetings<T>& meetings, Workspace<T>& work) {
-  WalkedFaces<T> faces;
-  std::fill(work.corner_grad.begin() + 6 * begin, work.corner_grad.begin() + 6 * end, T(0));
-  for (int64_t face = begin; face < end; ++face) {
-    for (const int64_t copy : {face, face + image.p.num_faces}) {
-      if (!work.survey.is_seen[1 + copy]) continue;
-      add_face(image.p, work, copy, faces);
-      if (faces.count == kFacesAtOnce) walk_and_clear(image, faces, meetings, work);
-    }
-  }
-  walk_and_clear(image, faces, meetings, work);
-}
-
-template <class T>
-NR3D_HD bool prepare(const Image<T>& image, const T* vertices, Workspace<T>& work) {
-  for (int64_t v = 0; v < image.p.num_vertices; ++v) {
-    work.x[v] = to_pixel(vertices[3 * v], image.p.width);
-    work.y[v] = to_pixel(vertices[3 * v + 1], image.p.height);
-  }
-  return survey_rows(image, work.survey);
 }
 
 // target_clones takes no templates: one plain function a scalar.
-NR3D_VECTOR_CLONES void walk_range(const Image<float>& image, int64_t begin, int64_t end,
-                                   Meetings<float>& meetings, Workspace<float>& work) {
-  walk_seen_faces(image, begin, end, meetings, work);
+NR3D_VECTOR_CLONES void walk_block(const Image<float>& image, const FlatMesh<float>& mesh,
+                                   Axis axis, const Range& lines, const Range& pixels,
+                                   Workspace<float>& work, Findings<float>& findings) {
+  walk(image, mesh, axis, lines, pixels, work, findings);
 }
-NR3D_VECTOR_CLONES void walk_range(const Image<double>& image, int64_t begin, int64_t end,
-                                   Meetings<double>& meetings, Workspace<double>& work) {
-  walk_seen_faces(image, begin, end, meetings, work);
-}
-NR3D_VECTOR_CLONES bool prepare_image(const Image<float>& image, const float* vertices,
-                                      Workspace<float>& work) {
-  return prepare(image, vertices, work);
-}
-NR3D_VECTOR_CLONES bool prepare_image(const Image<double>& image, const double* vertices,
-                                      Workspace<double>& work) {
-  return prepare(image, vertices, work);
-}
-
-// Sum the corners into their vertices in the order of the faces, whatever computed them.
-template <class T>
-void gather_corners(const KatoGradientParams<T>& p, const Workspace<T>& work, T* grad_vertices) {
-  std::fill(grad_vertices, grad_vertices + 3 * p.num_vertices, T(0));
-  for (int64_t corner = 0; corner < 3 * p.num_faces; ++corner) {
-    T* grad = grad_vertices + 3 * static_cast<int64_t>(p.faces[corner]);
-    grad[0] += work.corner_grad[2 * corner];
-    grad[1] += work.corner_grad[2 * corner + 1];
-  }
-}
-
-// A silhouette's gradient arrives at the size its factor x factor blocks were averaged to.
-template <class T>
-void expand(const KatoGradientParams<T>& p, const T* grad, std::vector<T>& expanded) {
-  const int width = p.width / p.factor;
-  const T share = T(1) / (p.factor * p.factor);
-  T* to = expanded.data();
-  for (int row = 0; row < p.height; row += p.factor, grad += width) {
-    for (int i = 0; i < width; ++i) std::fill_n(to + i * p.factor, p.factor, share * grad[i]);
-    for (int k = 1; k < p.factor; ++k) std::copy(to, to + p.width, to + k * p.width);
-    to += p.factor * p.width;
-  }
-}
-
-template <class T>
-Image<T> image_of(const KatoGradientParams<T>& p, int64_t mesh, std::vector<T>& expanded) {
-  const int64_t size = static_cast<int64_t>(p.height) * p.width;
-  Image<T> image{p, p.face_index + mesh * size, nullptr, nullptr, size};
-  if (p.image) image.color = p.image + mesh * size * p.num_channels;
-  image.grad = p.grad_image + mesh * size * p.num_channels / (p.factor * p.factor);
-  if (p.factor > 1) {
-    expand(p, image.grad, expanded);
-    image.grad = expanded.data();
-  }
-  return image;
+NR3D_VECTOR_CLONES void walk_block(const Image<double>& image, const FlatMesh<double>& mesh,
+                                   Axis axis, const Range& lines, const Range& pixels,
+                                   Workspace<double>& work, Findings<double>& findings) {
+  walk(image, mesh, axis, lines, pixels, work, findings);
 }
 
 template <class T>
 [[noreturn]] void refuse_face_index(const Image<T>& image) {
   const int64_t limit = 2 * image.p.num_faces;
-  const int32_t* bad = std::find_if(image.face_index, image.face_index + image.size,
+  const int32_t* bad = std::find_if(image.face_index, image.face_index + image.size(),
                                     [limit](int32_t face) { return face < -1 || face >= limit; });
   throw std::invalid_argument("kato_gradient: face_index must hold face indices inside [-1, " +
                               std::to_string(limit) + "), got " + std::to_string(*bad));
 }
 
+// Sum what a block contributed into the gradient, of stride 3.
+template <class T>
+void add(const Contributions<T>& contributions, T* grad) {
+  for (const Contribution<T>& c : contributions) grad[3 * static_cast<int64_t>(c.vertex)] += c.grad;
+}
+
+// Walk the lines, block by block from the last, and sum in that order, whatever thread walked.
+template <class T>
+Findings<T> walk_lines(const Image<T>& image, const FlatMesh<T>& mesh, Axis axis,
+                       const Range& lines, const Range& pixels, int threads, Workspace<T>& work,
+                       T* grad) {
+  constexpr int kMost = LineBlock<T>::kMost;
+  const int num_blocks = (lines.size() + kMost - 1) / kMost;
+  const auto block = [&lines](int64_t k) {
+    const int last = lines.last - static_cast<int>(k) * kMost;
+    return Range{std::max(lines.first, last - kMost + 1), last};
+  };
+  Findings<T> all;
+  if (threads == 1) {
+    for (int k = 0; k < num_blocks && all.is_face_index; ++k) {
+      all.contributions.clear();
+      walk_block(image, mesh, axis, block(k), pixels, work, all);
+      add(all.contributions, grad);
+    }
+    return all;
+  }
+  std::vector<Findings<T>> findings(num_blocks);
+  parallel_for(
+      num_blocks, 1, threads, [&] { return Workspace<T>(image.p); },
+      [&](Workspace<T>& own, int64_t k, int64_t) {
+        walk_block(image, mesh, axis, block(k), pixels, own, findings[k]);
+      });
+  for (const Findings<T>& found : findings) {
+    add(found.contributions, grad);
+    all.covered_columns.include(found.covered_columns);
+    all.rows.include(found.rows);
+    all.is_face_index &= found.is_face_index;
+  }
+  return all;
+}
+
 template <class T>
 void gradient_of_image(const KatoGradientParams<T>& p, int64_t mesh, int threads,
                        Workspace<T>& work) {
-  const Image<T> image = image_of(p, mesh, work.expanded);
+  const Image<T> image(p, mesh);
   const T* vertices = p.vertices + mesh * p.num_vertices * 3;
-  if (!prepare_image(image, vertices, work)) refuse_face_index(image);
-  if (threads == 1) {
-    walk_range(image, 0, p.num_faces, work.meetings, work);
-  } else {
-    parallel_for(
-        p.num_faces, 256, threads, [&] { return Meetings<T>(std::max(p.height, p.width)); },
-        [&](Meetings<T>& meetings, int64_t begin, int64_t end) {
-          walk_range(image, begin, end, meetings, work);
-        });
+  T* grad = p.grad_vertices + mesh * p.num_vertices * 3;
+  for (int64_t v = 0; v < p.num_vertices; ++v) {
+    work.x[v] = to_pixel(vertices[3 * v], p.width);
+    work.y[v] = to_pixel(vertices[3 * v + 1], p.height);
   }
-  gather_corners(p, work, p.grad_vertices + mesh * p.num_vertices * 3);
+  std::fill(grad, grad + 3 * p.num_vertices, T(0));
+  const FlatMesh<T> on_rows{p.faces, p.num_faces, work.y.data(), work.x.data()};
+  const FlatMesh<T> on_columns{p.faces, p.num_faces, work.x.data(), work.y.data()};
+  const Range all_rows{0, p.height - 1}, all_columns{0, p.width - 1};
+  // Rows first: reading them brings the image into the caches.
+  const Findings<T> found =
+      walk_lines(image, on_rows, Axis::kRows, all_rows, all_columns, threads, work, grad);
+  if (!found.is_face_index) refuse_face_index(image);
+  if (found.covered_columns.is_empty()) return;
+  walk_lines(image, on_columns, Axis::kColumns, found.covered_columns, found.rows, threads, work,
+             grad + 1);
+  if (p.factor == 1) return;
+  const T share = T(1) / (p.factor * p.factor);  // of a pixel in the mean
+  for (int64_t i = 0; i < 3 * p.num_vertices; ++i) grad[i] *= share;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "common.h"
 
@@ -32,17 +33,33 @@ NR3D_HD void store(const V& pack, T* to) {
   std::memcpy(to, &pack, sizeof(V));
 }
 
-// values[at], lane by lane.
-template <class Integers>
-NR3D_HD Integers gather(const int32_t* values, const Integers& at) {
-  using Integer = std::decay_t<decltype(at[0])>;
-  constexpr int kLanes = sizeof(Integers) / sizeof(Integer);
-  Integer offsets[kLanes], gathered[kLanes];
-  store(at, offsets);
-  for (int l = 0; l < kLanes; ++l) gathered[l] = values[offsets[l]];
-  Integers result;
-  load(gathered, result);
-  return result;
+// Load the halves of a pack from two places, in registers: put together in memory they would have
+// to be written before the pack can be read.
+template <class T, class V, size_t... lane>
+NR3D_HD void load_halves(const T* lower, const T* upper, V& pack, std::index_sequence<lane...>) {
+  typedef T Half __attribute__((vector_size(sizeof(V) / 2)));
+  Half halves[2];
+  std::memcpy(&halves[0], lower, sizeof(Half));
+  std::memcpy(&halves[1], upper, sizeof(Half));
+#if defined(__clang__) || __GNUC__ >= 12
+  pack = __builtin_shufflevector(halves[0], halves[1], lane...);
+#else
+  std::memcpy(&pack, halves, sizeof(V));
+#endif
+}
+template <class T, class V>
+NR3D_HD void load_halves(const T* lower, const T* upper, V& pack) {
+  load_halves(lower, upper, pack, std::make_index_sequence<sizeof(V) / sizeof(T)>{});
+}
+
+// values[at[lane]] of every lane; `at` is a pack or an array.
+template <class V, class Values, class At, size_t... lane>
+NR3D_HD V gather_lanes(const Values* values, const At& at, std::index_sequence<lane...>) {
+  return V{static_cast<typename LaneOf<V>::type>(values[at[lane]])...};
+}
+template <class V, class Values, class At>
+NR3D_HD V gather(const Values* values, const At& at) {
+  return gather_lanes<V>(values, at, std::make_index_sequence<sizeof(V) / sizeof(V{}[0])>{});
 }
 
 // Append to `picked` the numbers of the lanes where the mask is set, counted from `first`. Room for
@@ -88,6 +105,37 @@ NR3D_HD T sum_of_lanes(const V& pack) {
     for (int l = 0; l < half; ++l) lanes[l] += lanes[l + half];
   }
   return lanes[0];
+}
+
+// Exchange the rows and columns of a square: of its halves the rows are interleaved, again and
+// again.
+template <size_t... lane, class V>
+NR3D_HD V shuffle(const V& a, const V& b) {
+#if defined(__clang__) || __GNUC__ >= 12
+  return __builtin_shufflevector(a, b, lane...);
+#else
+  using Lane = std::conditional_t<sizeof(a[0]) == 4, int32_t, int64_t>;
+  typedef Lane Lanes __attribute__((vector_size(sizeof(V))));
+  return __builtin_shuffle(a, b, Lanes{static_cast<Lane>(lane)...});
+#endif
+}
+template <class V, size_t... lane>
+NR3D_HD void interleave(const V& a, const V& b, V& low, V& high, std::index_sequence<lane...>) {
+  constexpr size_t kLanes = sizeof...(lane);
+  low = shuffle<(lane / 2 + lane % 2 * kLanes)...>(a, b);
+  high = shuffle<(kLanes / 2 + lane / 2 + lane % 2 * kLanes)...>(a, b);
+}
+template <class V, int kSide>
+NR3D_HD void transpose(V (&square)[kSide]) {
+  static_assert(sizeof(V) == kSide * sizeof(square[0][0]));
+  for (int done = 1; done < kSide; done *= 2) {
+    V next[kSide];
+    for (int i = 0; i < kSide / 2; ++i) {
+      interleave(square[i], square[i + kSide / 2], next[2 * i], next[2 * i + 1],
+                 std::make_index_sequence<kSide>{});
+    }
+    std::memcpy(square, next, sizeof(next));
+  }
 }
 
 }  // namespace nr3d

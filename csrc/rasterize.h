@@ -5,6 +5,9 @@
 #include <cstdint>
 
 #include "common.h"
+#if !defined(__CUDACC__)
+#include "pack.h"  // the formulas take packs too
+#endif
 
 namespace nr3d {
 
@@ -23,12 +26,19 @@ struct RasterizeParams {
   bool fill_back;  // draw faces from behind too
 };
 
-// A face ready to be drawn: its corners in drawing order and the coefficients of its weights.
-template <class T>
+// A face ready to be drawn: its corners in drawing order and the coefficients of its weights. V is
+// a number, or a pack of them (several faces), here and below.
+template <class V>
 struct RasterFace {
-  T x[3], y[3], z[3];  // NDC and depth of the corners
-  T m[3][3];           // weight k at pixel (i, j) is m[k][0] i + m[k][1] j + m[k][2]
+  V x[3], y[3], z[3];  // NDC and depth of the corners
+  V m[3][3];           // weight k at pixel (i, j) is m[k][0] i + m[k][1] j + m[k][2]
 };
+
+// Whether a face is seen from its front: false where it has no area.
+template <class V>
+NR3D_HD auto is_front(const RasterFace<V>& f) {
+  return (f.y[2] - f.y[0]) * (f.x[1] - f.x[0]) > (f.y[1] - f.y[0]) * (f.x[2] - f.x[0]);
+}
 
 // Fill in the corners of `face` (in [0, 2F)). False where it is seen from behind or has no area.
 template <class T>
@@ -41,25 +51,25 @@ NR3D_HD bool load_face(const T* vertices, const int32_t* faces, int64_t num_face
     f.y[k] = v[1];
     f.z[k] = v[2];
   }
-  return (f.y[2] - f.y[0]) * (f.x[1] - f.x[0]) > (f.y[1] - f.y[0]) * (f.x[2] - f.x[0]);
+  return is_front(f);
 }
 
 // The inverse of the matrix with columns (px_k, py_k, 1), px and py in pixels.
-template <class T>
-NR3D_HD void set_weights(RasterFace<T>& f, int height, int width) {
-  T px[3], py[3];
+template <class V>
+NR3D_HD void set_weights(RasterFace<V>& f, int height, int width) {
+  V px[3], py[3];
   for (int k = 0; k < 3; ++k) {
     px[k] = to_pixel(f.x[k], width);
     py[k] = to_pixel(f.y[k], height);
   }
-  const T det = px[2] * (py[0] - py[1]) + px[0] * (py[1] - py[2]) + px[1] * (py[2] - py[0]);
+  const V det = px[2] * (py[0] - py[1]) + px[0] * (py[1] - py[2]) + px[1] * (py[2] - py[0]);
   for (int k = 0; k < 3; ++k) {
     const int a = k == 2 ? 0 : k + 1, b = a == 2 ? 0 : a + 1;
     f.m[k][0] = py[a] - py[b];
     f.m[k][1] = px[b] - px[a];
     f.m[k][2] = px[a] * py[b] - px[b] * py[a];
   }
-  T* m = &f.m[0][0];
+  V* m = &f.m[0][0];
   for (int l = 0; l < 9; ++l) m[l] /= det;
 }
 
@@ -105,25 +115,28 @@ NR3D_HD bool covers(const RasterFace<T>& f, T x, T y) {
   return inside;
 }
 
-// The pixels inside [from, to] of one axis whose centres lie between the least and the largest of
-// NDC a, b and c. Near-collinear faces cover nothing beyond, however their edge functions round.
+// The pixels [first, last] inside [from, to] of one axis whose centres lie between the least and
+// the largest of NDC a, b and c. Near-collinear faces cover nothing beyond, however their edge
+// functions round. All of V, whole numbers; of none, last < first.
+template <class V>
 struct PixelRange {
-  int first, last;
+  V first, last, low, high;  // NDC
 };
-template <class T>
-NR3D_HD PixelRange pixel_range(T a, T b, T c, int size, const T* centres, int from, int to) {
-  T low = a < b ? a : b, high = a < b ? b : a;
-  low = c < low ? c : low;
-  high = c > high ? c : high;
-  const T slack = T(1) / 64;  // the pixel coordinates are rounded, so the ends are tried
-  T first = to_pixel(low, size) - slack, last = to_pixel(high, size) + slack;
-  first = first > T(from) ? first : T(from);
-  last = last < T(to) ? last : T(to);
-  PixelRange range{first <= T(to) ? static_cast<int>(std::ceil(first)) : to + 1,
-                   last >= T(from) ? static_cast<int>(last) : from - 1};
-  while (range.first <= range.last && centres[range.first] < low) ++range.first;
-  while (range.first <= range.last && centres[range.last] > high) --range.last;
-  return range;
+template <class V>
+NR3D_HD PixelRange<V> pixel_range(const V c[3], int size, int from, int to) {
+  const V zero{}, one = zero + 1, least = uniform<V>(from), most = uniform<V>(to);
+  V low = c[0] < c[1] ? c[0] : c[1], high = c[0] < c[1] ? c[1] : c[0];
+  low = c[2] < low ? c[2] : low;
+  high = c[2] > high ? c[2] : high;
+  const V slack = one / 64;  // the pixel coordinates are rounded, so the ends are tried
+  V first = to_pixel(low, size) - slack, last = to_pixel(high, size) + slack;
+  first = first > least ? first : least;
+  first = first < most + 1 ? -floor_of(-first) : most + 1;
+  last = last < most ? last : most;
+  last = last > least - 1 ? floor_of(last) : least - 1;
+  first += centre_of(first, size) < low ? one : zero;
+  last -= centre_of(last, size) > high ? one : zero;
+  return {first, last, low, high};
 }
 
 }  // namespace nr3d

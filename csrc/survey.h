@@ -1,116 +1,155 @@
-// One pass over an image that finds what the walks look for: the faces that are seen, and the
-// pixels that can pull.
+// What a line of an image holds: the runs of pixels in which one face is seen, and the pixels that
+// can pull at an edge. Most pixels of a training image cannot.
 #pragma once
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <vector>
 
-#include "pixel_lists.h"
+#include "lines.h"
+#include "pack.h"
 
 namespace nr3d {
 
+// Pixels of a line by ascending position. The last pack is filled up with positions beyond the line
+// that do not pull.
 template <class T>
-struct Survey {
-  Walk<T> columns, rows;
-  std::vector<uint8_t> is_seen;       // [1 + 2F] whether a face won a pixel; 0 is the background
-  std::vector<uint8_t> pulls_inside;  // [1 + 2F] whether one of the face's pixels can pull at it
-  std::vector<uint8_t> roles;         // [H, W] padded
+struct PixelList {
+  static constexpr int kLanes = Pack<T>::kLanes;
 
-  explicit Survey(const KatoGradientParams<T>& p)
-      : columns(p, Axis::kColumns),
-        rows(p, Axis::kRows),
-        is_seen(2 * p.num_faces + 1),
-        pulls_inside(2 * p.num_faces + 1),
-        roles(static_cast<size_t>(p.height) * p.width + 8) {}
+  int count = 0;
+  T first = T(0), last = T(0);  // the least and the largest position; of none, beyond the line
+  int64_t stride;               // the room of a channel
+  std::vector<int32_t> pixel;   // [stride]
+  std::vector<T> position;      // [stride] the same
+  std::vector<T> color, grad;   // [C, stride]; no color of a silhouette
+
+  PixelList(const KatoGradientParams<T>& p, int64_t room)
+      : stride(room),
+        pixel(room),
+        position(room),
+        color(p.image ? room * p.num_channels : 0),
+        grad(room * p.num_channels) {}
 };
 
-// What a pixel does: bits of `roles`.
-constexpr uint8_t kOutside = 1, kInside = 2, kCovered = 4;
+template <class T>
+struct Survey {
+  int num_runs = 0;
+  std::vector<int32_t> starts;  // [num_runs, padded] first pixels of runs, of the background too
+  Range covered;                // from the first to the last pixel with a face
+  PixelList<T> outside, inside;
+  std::vector<uint8_t> roles;  // [length, padded]
+
+  explicit Survey(const KatoGradientParams<T>& p)
+      : starts(room(p)), outside(p, room(p)), inside(p, room(p)), roles(room(p)) {}
+
+  // Eight are picked at a time, a pack is filled up, and a run ends where another starts.
+  static int64_t room(const KatoGradientParams<T>& p) { return std::max(p.height, p.width) + 24; }
+};
+
+// Bits of what a pixel does: start a run, pull from outside or from inside a face.
+constexpr uint8_t kStart = 1, kOutside = 2, kInside = 4;
 
 // In a silhouette uncovered pixels that should be brighter pull from outside, covered ones that
 // should be darker from inside. In any other image every pixel with a gradient may do both.
-// False if face_index holds no face index.
 template <class T>
-NR3D_HD bool find_roles(const Image<T>& image, uint8_t* __restrict roles) {
-  const int32_t* __restrict face_index = image.face_index;
-  const T* __restrict grad = image.grad;
-  const int64_t size = image.size;
-  const bool is_silhouette = image.is_silhouette();
-  const int32_t limit = static_cast<int32_t>(2 * image.p.num_faces);
-  int32_t is_bad = 0;
-  if (is_silhouette) {
-    for (int64_t i = 0; i < size; ++i) {
-      const int covered = face_index[i] >= 0;
-      const int outside = (face_index[i] < 0) & (grad[i] < T(0));
-      const int inside = (face_index[i] >= 0) & (grad[i] > T(0));
-      roles[i] = static_cast<uint8_t>(covered * kCovered + outside * kOutside + inside * kInside);
-      is_bad |= (face_index[i] < -1) | (face_index[i] >= limit);
+NR3D_HD void find_roles(const KatoGradientParams<T>& p, const Line<T>& line,
+                        uint8_t* __restrict roles) {
+  const int begin = line.pixels.first, end = line.pixels.last + 1;
+  const int32_t* __restrict face = line.face_index;
+  const T* __restrict grad = line.grad;
+  if (!line.color) {
+    for (int i = begin; i < end; ++i) {
+      const int start = i == begin || face[i] != face[i - 1];
+      const int outside = (face[i] < 0) & (grad[i] < T(0));
+      const int inside = (face[i] >= 0) & (grad[i] > T(0));
+      roles[i] = static_cast<uint8_t>(start * kStart + outside * kOutside + inside * kInside);
     }
-    return is_bad == 0;
+  } else {
+    for (int i = begin; i < end; ++i) {
+      roles[i] = i == begin || face[i] != face[i - 1] ? kStart : uint8_t{0};
+    }
+    for (int c = 0; c < p.num_channels; ++c, grad += line.grad_plane) {
+      for (int i = begin; i < end; ++i) {
+        const uint8_t role = face[i] >= 0 ? kOutside | kInside : kOutside;
+        roles[i] |= grad[i] == T(0) ? uint8_t{0} : role;
+      }
+    }
   }
-  for (int64_t i = 0; i < size; ++i) {
-    roles[i] = face_index[i] >= 0 ? kCovered : 0;
-    is_bad |= (face_index[i] < -1) | (face_index[i] >= limit);
+  std::fill_n(roles + end, 8, uint8_t{0});
+}
+
+// Append those of eight pixels, from `first` on, that have the role.
+template <uint8_t kRole>
+NR3D_HD void pick_pixels(uint64_t roles, int first, int32_t* picked, int& num_picked) {
+  roles /= kRole;  // its bit becomes the lowest of each byte
+  int num = num_picked;
+  for (int i = 0; i < 8; ++i, roles >>= 8) {
+    picked[num] = first + i;
+    num += roles & 1;
   }
-  for (int c = 0; c < image.p.num_channels; ++c, grad += size) {
-    for (int64_t i = 0; i < size; ++i) roles[i] |= grad[i] != T(0) ? kOutside | kInside : 0;
+  num_picked = num;
+}
+
+// Read the colors and gradients of the pixels that were picked.
+template <class T>
+NR3D_HD void fill_list(const KatoGradientParams<T>& p, const Line<T>& line, PixelList<T>& list) {
+  using V = typename Pack<T>::Values;
+  constexpr int kLanes = Pack<T>::kLanes;
+  const T beyond = static_cast<T>(line.length);
+  const int count = list.count;
+  list.first = count > 0 ? static_cast<T>(list.pixel[0]) : beyond;
+  list.last = count > 0 ? static_cast<T>(list.pixel[count - 1]) : T(-1);
+  if (count == 0) return;
+  std::fill_n(list.pixel.data() + count, kLanes, list.pixel[count - 1]);
+  for (int i = 0; i < count; i += kLanes) {
+    const int32_t* pixel = list.pixel.data() + i;
+    for (int l = 0; l < kLanes; ++l) list.position[i + l] = static_cast<T>(pixel[l]);
+    for (int c = 0; c < p.num_channels; ++c) {
+      const int64_t at = c * list.stride + i;
+      store(gather<V>(line.grad + c * line.grad_plane, pixel), list.grad.data() + at);
+      if (!line.color) continue;
+      store(gather<V>(line.color + c * line.color_plane, pixel), list.color.data() + at);
+    }
   }
-  return is_bad == 0;
+  std::fill_n(list.position.data() + count, kLanes, beyond);
+  for (int c = 0; c < p.num_channels; ++c) {
+    std::fill_n(list.grad.data() + c * list.stride + count, kLanes, T(0));
+  }
+}
+
+// From the first to the last pixel of the line that has a face.
+template <class T>
+NR3D_HD Range covered_pixels(const Line<T>& line, const int32_t* starts, int num_runs) {
+  const Range& pixels = line.pixels;
+  const bool begins = line.face_index[pixels.first] >= 0, ends = line.face_index[pixels.last] >= 0;
+  if (num_runs == 1 && !begins) return {};
+  return {begins ? pixels.first : starts[1], ends ? pixels.last : starts[num_runs - 1] - 1};
 }
 
 template <class T>
-NR3D_HD void list_pixel(const Image<T>& image, int row, int column, Survey<T>& survey) {
-  const int64_t pixel = image.offset(Axis::kRows, row, column);
-  const uint8_t role = survey.roles[pixel];
-  if (role & kOutside) {
-    survey.columns.outside.append(image, pixel, column, row);
-    survey.rows.outside.append(image, pixel, row, column);
-  }
-  if (role & kInside) {
-    survey.columns.inside.append(image, pixel, column, row);
-    survey.rows.inside.append(image, pixel, row, column);
-    survey.pulls_inside[1 + image.face_index[pixel]] = 1;
-  }
-}
-
-// Most of a row does nothing: look at eight pixels at once.
-template <class T>
-NR3D_HD void list_row(const Image<T>& image, int row, Survey<T>& survey) {
-  const int64_t start = image.offset(Axis::kRows, row, 0);
-  const int32_t* face_index = image.face_index + start;
-  const uint8_t* roles = survey.roles.data() + start;
+NR3D_HD void survey_line(const KatoGradientParams<T>& p, const Line<T>& line, Survey<T>& survey) {
+  find_roles(p, line, survey.roles.data());
   uint64_t pulls;
   std::memset(&pulls, kOutside | kInside, 8);
-  for (int begin = 0; begin < image.p.width; begin += 8) {
-    uint64_t eight_roles;
-    std::memcpy(&eight_roles, roles + begin, 8);
-    if (eight_roles == 0) continue;
-    const int end = std::min(begin + 8, image.p.width);
-    for (int i = begin; i < end; ++i) survey.is_seen[1 + face_index[i]] = 1;
-    if ((eight_roles & pulls) == 0) continue;
-    for (int i = begin; i < end; ++i) list_pixel(image, row, i, survey);
+  int num_runs = 0, num_outside = 0, num_inside = 0;
+  const int end = line.pixels.last + 1;
+  for (int i = line.pixels.first; i < end; i += 8) {
+    uint64_t roles;
+    std::memcpy(&roles, survey.roles.data() + i, 8);
+    if (roles == 0) continue;
+    pick_pixels<kStart>(roles, i, survey.starts.data(), num_runs);
+    if ((roles & pulls) == 0) continue;
+    pick_pixels<kOutside>(roles, i, survey.outside.pixel.data(), num_outside);
+    pick_pixels<kInside>(roles, i, survey.inside.pixel.data(), num_inside);
   }
-}
-
-// False if face_index holds no face index.
-template <class T>
-NR3D_HD bool survey_rows(const Image<T>& image, Survey<T>& survey) {
-  if (!find_roles(image, survey.roles.data())) return false;
-  std::fill(survey.is_seen.begin(), survey.is_seen.end(), uint8_t{0});
-  std::fill(survey.pulls_inside.begin(), survey.pulls_inside.end(), uint8_t{0});
-  for (Walk<T>* walk : {&survey.columns, &survey.rows}) {
-    walk->outside.clear();
-    walk->inside.clear();
-  }
-  for (int row = 0; row < image.p.height; ++row) {
-    list_row(image, row, survey);
-  }
-  for (Walk<T>* walk : {&survey.columns, &survey.rows}) {
-    walk->outside.finish();
-    walk->inside.finish();
-  }
-  return true;
+  std::fill_n(survey.starts.data() + num_runs, Pack<T>::kLanes + 1, end);
+  survey.num_runs = num_runs;
+  survey.covered = covered_pixels(line, survey.starts.data(), num_runs);
+  survey.outside.count = num_outside;
+  survey.inside.count = num_inside;
+  fill_list(p, line, survey.outside);
+  fill_list(p, line, survey.inside);
 }
 
 }  // namespace nr3d
