@@ -32,30 +32,32 @@ static int64_t find_out_of_range(uintptr_t values, int64_t count, int64_t low, i
 }
 
 template <class T>
-static void rasterize(uintptr_t vertices, uintptr_t faces, uintptr_t face_index, uintptr_t depth,
-                      uintptr_t weights, uintptr_t silhouettes, int64_t num_meshes,
-                      int64_t num_vertices, int64_t num_faces, int height, int width, int factor,
-                      double near, double far, bool fill_back, int threads) {
+static void rasterize(uintptr_t vertices, uintptr_t faces, uintptr_t face_index,
+                      uintptr_t short_face_index, uintptr_t depth, uintptr_t weights,
+                      uintptr_t silhouettes, int64_t num_meshes, int64_t num_vertices,
+                      int64_t num_faces, int height, int width, int factor, double near, double far,
+                      bool fill_back, int threads) {
   nb::gil_scoped_release released;
   nr3d::rasterize_cpu<T>(
       {pointer<const T>(vertices), pointer<const int32_t>(faces), pointer<int32_t>(face_index),
-       pointer<T>(depth), pointer<T>(weights), pointer<T>(silhouettes), num_meshes, num_vertices,
-       num_faces, height, width, factor, static_cast<T>(near), static_cast<T>(far), fill_back},
+       pointer<int16_t>(short_face_index), pointer<T>(depth), pointer<T>(weights),
+       pointer<T>(silhouettes), num_meshes, num_vertices, num_faces, height, width, factor,
+       static_cast<T>(near), static_cast<T>(far), fill_back},
       threads);
 }
 
 template <class T>
 static void kato_gradient(uintptr_t vertices, uintptr_t faces, uintptr_t face_index,
-                          uintptr_t image, uintptr_t grad_image, uintptr_t grad_vertices,
-                          int64_t num_meshes, int64_t num_vertices, int64_t num_faces,
-                          int num_channels, int height, int width, int factor, double eps,
-                          int threads) {
+                          uintptr_t short_face_index, uintptr_t image, uintptr_t grad_image,
+                          uintptr_t grad_vertices, int64_t num_meshes, int64_t num_vertices,
+                          int64_t num_faces, int num_channels, int height, int width, int factor,
+                          double eps, int threads) {
   nb::gil_scoped_release released;
   nr3d::kato_gradient_cpu<T>(
       {pointer<const T>(vertices), pointer<const int32_t>(faces),
-       pointer<const int32_t>(face_index), pointer<const T>(image), pointer<const T>(grad_image),
-       pointer<T>(grad_vertices), num_meshes, num_vertices, num_faces, num_channels, height, width,
-       factor, static_cast<T>(eps)},
+       pointer<const int32_t>(face_index), pointer<const int16_t>(short_face_index),
+       pointer<const T>(image), pointer<const T>(grad_image), pointer<T>(grad_vertices), num_meshes,
+       num_vertices, num_faces, num_channels, height, width, factor, static_cast<T>(eps)},
       threads);
 }
 

@@ -14,9 +14,10 @@ namespace nr3d {
 
 template <class T>
 struct KatoGradientParams {
-  const T* vertices;          // [M, V, 3] NDC x, y in [-1, 1], y up; z is not read
-  const int32_t* faces;       // [F, 3] vertex indices, each in [0, V)
-  const int32_t* face_index;  // [M, H, W] the face seen: -1 or [0, 2F); row 0 is the top
+  const T* vertices;                // [M, V, 3] NDC x, y in [-1, 1], y up; z is not read
+  const int32_t* faces;             // [F, 3] vertex indices, each in [0, V)
+  const int32_t* face_index;        // [M, H, W] the face seen: -1 or [0, 2F); row 0 is the top
+  const int16_t* short_face_index;  // the same in 16 bits; one of the two is null
   const T* image;  // [M, C, H, W] the hard image; null: the silhouette of face_index, C = 1
   const T*
       grad_image;    // [M, C, H, W] gradient of the loss; of a silhouette [M, H/factor, W/factor]

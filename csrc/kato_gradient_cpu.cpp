@@ -78,10 +78,12 @@ NR3D_VECTOR_CLONES void walk_block(const Image<double>& image, const FlatMesh<do
 template <class T>
 [[noreturn]] void refuse_face_index(const Image<T>& image) {
   const int64_t limit = 2 * image.p.num_faces;
-  const int32_t* bad = std::find_if(image.face_index, image.face_index + image.size(),
-                                    [limit](int32_t face) { return face < -1 || face >= limit; });
+  int64_t bad = -1;
+  for (int64_t i = 0; i < image.size() && bad >= -1 && bad < limit; ++i) {
+    bad = image.face_index ? image.face_index[i] : image.short_face_index[i];
+  }
   throw std::invalid_argument("kato_gradient: face_index must hold face indices inside [-1, " +
-                              std::to_string(limit) + "), got " + std::to_string(*bad));
+                              std::to_string(limit) + "), got " + std::to_string(bad));
 }
 
 // Sum what a block contributed into the gradient, of stride 3.

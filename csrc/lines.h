@@ -15,13 +15,15 @@ namespace nr3d {
 template <class T>
 struct Image {
   const KatoGradientParams<T>& p;
-  const int32_t* face_index;  // [H, W]
-  const T* color;             // [C, H, W]; null for a silhouette
-  const T* grad;              // [C, H, W]; of a silhouette [H / factor, W / factor]
+  const int32_t* face_index;        // [H, W]
+  const int16_t* short_face_index;  // [H, W]; one of the two is null
+  const T* color;                   // [C, H, W]; null for a silhouette
+  const T* grad;                    // [C, H, W]; of a silhouette [H / factor, W / factor]
 
   Image(const KatoGradientParams<T>& params, int64_t mesh)
       : p(params),
-        face_index(p.face_index + mesh * size()),
+        face_index(p.face_index ? p.face_index + mesh * size() : nullptr),
+        short_face_index(p.short_face_index ? p.short_face_index + mesh * size() : nullptr),
         color(p.image ? p.image + mesh * size() * p.num_channels : nullptr),
         grad(p.grad_image + mesh * size() * p.num_channels / (p.factor * p.factor)) {}
 
@@ -73,20 +75,25 @@ struct LineBlock {
 };
 
 // Copy a square of pixels, from its bottom row upwards, into lines that are its columns.
-template <int kSide, class Value>
-NR3D_HD void turn_square(const Value* bottom, int64_t width, Value* line, int64_t stride) {
-  typedef Value Side __attribute__((vector_size(kSide * sizeof(Value))));
-  Side square[kSide];
-  for (int i = 0; i < kSide; ++i) std::memcpy(&square[i], bottom - i * width, sizeof(Side));
+template <int kSide, class From, class To>
+NR3D_HD void turn_square(const From* bottom, int64_t width, To* line, int64_t stride) {
+  typedef From FromSide __attribute__((vector_size(kSide * sizeof(From))));
+  typedef To ToSide __attribute__((vector_size(kSide * sizeof(To))));
+  ToSide square[kSide];
+  for (int i = 0; i < kSide; ++i) {
+    FromSide row;
+    std::memcpy(&row, bottom - i * width, sizeof(row));
+    square[i] = __builtin_convertvector(row, ToSide);
+  }
   transpose(square);
-  for (int i = 0; i < kSide; ++i) std::memcpy(line + i * stride, &square[i], sizeof(Side));
+  for (int i = 0; i < kSide; ++i) std::memcpy(line + i * stride, &square[i], sizeof(ToSide));
 }
 
 // Copy pixels of columns into lines. `bottom` is the lowest pixel of the first column.
-template <class Value>
-NR3D_HD void turn(const Value* bottom, int64_t width, int num_columns, const Range& pixels,
-                  Value* lines, int64_t stride) {
-  constexpr int kSide = 32 / sizeof(Value);
+template <class From, class To>
+NR3D_HD void turn(const From* bottom, int64_t width, int num_columns, const Range& pixels,
+                  To* lines, int64_t stride) {
+  constexpr int kSide = 32 / sizeof(To);
   int i = pixels.first;
   for (; i + kSide <= pixels.last + 1; i += kSide) {
     int k = 0;
@@ -103,8 +110,8 @@ NR3D_HD void turn(const Value* bottom, int64_t width, int num_columns, const Ran
 }
 
 // Copy the block's columns of a plane [H, W].
-template <class T, class Value>
-NR3D_HD void copy_columns(const LineBlock<T>& block, const Value* plane, Value* lines) {
+template <class T, class From, class To>
+NR3D_HD void copy_columns(const LineBlock<T>& block, const From* plane, To* lines) {
   const KatoGradientParams<T>& p = block.image->p;
   const int64_t lowest_row = static_cast<int64_t>(p.height - 1) * p.width;
   turn(plane + lowest_row + block.lines.first, p.width, block.lines.size(), block.pixels, lines,
@@ -144,6 +151,18 @@ NR3D_HD void enlarge_grads(LineBlock<T>& block) {
   }
 }
 
+// Copy the block's rows of 16 bit face indices.
+template <class T>
+NR3D_HD void widen_rows(LineBlock<T>& block) {
+  const KatoGradientParams<T>& p = block.image->p;
+  for (int number = block.lines.last; number >= block.lines.first; --number) {
+    const int16_t* row =
+        block.image->short_face_index + static_cast<int64_t>(p.height - 1 - number) * p.width;
+    std::copy(row, row + p.width,
+              block.face_index.data() + (number - block.lines.first) * block.stride);
+  }
+}
+
 // Make the given pixels of the given lines, at most kMost, those of the block.
 template <class T>
 NR3D_HD void load_block(const Image<T>& image, Axis axis, const Range& lines, const Range& pixels,
@@ -154,8 +173,15 @@ NR3D_HD void load_block(const Image<T>& image, Axis axis, const Range& lines, co
   block.lines = lines;
   block.pixels = pixels;
   if (p.factor > 1) enlarge_grads(block);
-  if (axis == Axis::kRows) return;
-  copy_columns(block, image.face_index, block.face_index.data());
+  if (axis == Axis::kRows) {
+    if (image.short_face_index) widen_rows(block);
+    return;
+  }
+  if (image.short_face_index) {
+    copy_columns(block, image.short_face_index, block.face_index.data());
+  } else {
+    copy_columns(block, image.face_index, block.face_index.data());
+  }
   for (int c = 0; c < p.num_channels; ++c) {
     const int64_t from = c * image.size(), to = c * block.plane;
     if (p.factor == 1) copy_columns(block, image.grad + from, block.grad.data() + to);
@@ -175,7 +201,8 @@ NR3D_HD Line<T> line_of(const LineBlock<T>& block, int number) {
   line.number = number;
   line.length = is_row ? p.width : p.height;
   line.pixels = block.pixels;
-  line.face_index = is_row ? image.face_index + row : block.face_index.data() + copy;
+  const bool is_face_copied = !is_row || image.short_face_index;
+  line.face_index = is_face_copied ? block.face_index.data() + copy : image.face_index + row;
   line.color = nullptr;
   if (image.color) line.color = is_row ? image.color + row : block.color.data() + copy;
   line.color_plane = is_row ? image.size() : block.plane;

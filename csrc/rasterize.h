@@ -13,9 +13,10 @@ namespace nr3d {
 
 template <class T>
 struct RasterizeParams {
-  const T* vertices;     // [M, V, 3] NDC x, y in [-1, 1], y up; z = depth in scene units
-  const int32_t* faces;  // [F, 3] vertex indices, each in [0, V)
-  int32_t* face_index;   // [M, H, W] out: -1 or [0, F), [F, 2F) for backs; row 0 is the top
+  const T* vertices;          // [M, V, 3] NDC x, y in [-1, 1], y up; z = depth in scene units
+  const int32_t* faces;       // [F, 3] vertex indices, each in [0, V)
+  int32_t* face_index;        // [M, H, W] out: -1 or [0, F), [F, 2F) for backs; row 0 is the top
+  int16_t* short_face_index;  // the same where it is wanted in 16 bits; one of the two is null
   T* depth;        // [M, H, W] out: depth, `far` where nothing is seen; may be null with weights
   T* weights;      // [M, H, W, 3] out: screen-space barycentric weights, else 0
   T* silhouettes;  // [M, H/factor, W/factor] out: the share of covered pixels; may be null

@@ -84,7 +84,11 @@ void store_band(const RasterizeParams<T>& p, int64_t mesh, const T* vertices, co
     const int row = band.first_row + k;
     const auto* faces_seen = band.face.data() + static_cast<size_t>(k) * band.stride;
     const int64_t out = (mesh * p.height + p.height - 1 - row) * p.width;
-    std::copy(faces_seen, faces_seen + p.width, p.face_index + out);
+    if (p.face_index) {
+      std::copy(faces_seen, faces_seen + p.width, p.face_index + out);
+    } else {
+      std::copy(faces_seen, faces_seen + p.width, p.short_face_index + out);
+    }
     if (p.depth) store_row(p, vertices, faces_seen, row, p.depth + out, p.weights + 3 * out);
   }
 }

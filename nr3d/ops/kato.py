@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nr3d.checks import check_range, check_tensor
 from nr3d.ops.inputs import prepare_mesh
-from nr3d.ops.library import address, kernel, library, register
+from nr3d.ops.library import address, index_addresses, kernel, library, register
 
 
 def differentiate(
@@ -28,7 +28,7 @@ def differentiate(
     kernel("kato_gradient", vertices)(
         vertices.data_ptr(),
         faces.data_ptr(),
-        face_index.data_ptr(),
+        *index_addresses(face_index),
         address(image),
         grad_image.data_ptr(),
         grad_vertices.data_ptr(),
@@ -43,9 +43,11 @@ def differentiate(
     return grad_vertices
 
 
-def prepare_face_index(name: str, face_index: Tensor, vertices: Tensor, faces: Tensor) -> Tensor:
+def prepare_face_index(
+    name: str, face_index: Tensor, vertices: Tensor, *, dtypes: tuple[torch.dtype, ...]
+) -> Tensor:
     """Check the form of a face index and make it contiguous."""
-    shape, dtypes = (vertices.shape[0], "H", "W"), (torch.int32,)
+    shape = (vertices.shape[0], "H", "W")
     check_tensor(name, "face_index", face_index, shape=shape, dtypes=dtypes, like=vertices)
     return face_index.contiguous()  # the kernel checks its values, which are many, as it reads them
 
@@ -62,7 +64,7 @@ def _kato_gradient(
     kernel(name, vertices)
     check_range(name, "eps", eps, at_least=0)
     vertices, faces = prepare_mesh(name, vertices, faces)
-    face_index = prepare_face_index(name, face_index, vertices, faces)
+    face_index = prepare_face_index(name, face_index, vertices, dtypes=(torch.int32,))
     shape, dtypes = (vertices.shape[0], "C", *face_index.shape[1:]), (vertices.dtype,)
     check_tensor(name, "image", image, shape=shape, dtypes=dtypes, like=vertices)
     check_tensor(name, "grad_image", grad_image, shape=image.shape, dtypes=dtypes, like=vertices)

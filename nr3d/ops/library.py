@@ -44,3 +44,9 @@ def kernel(name: str, like: Tensor, dtypes: tuple[torch.dtype, ...] = FLOATS) ->
 def address(tensor: Tensor | None) -> int:
     """Give where the data lies; 0 for none."""
     return 0 if tensor is None else tensor.data_ptr()
+
+
+def index_addresses(face_index: Tensor) -> tuple[int, int]:
+    """Give where a face index of 32 bits lies, and where one of 16: one of them is 0."""
+    is_short = face_index.dtype == torch.int16
+    return (0, face_index.data_ptr()) if is_short else (face_index.data_ptr(), 0)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nr3d.checks import check_count, check_range, format_shape
 from nr3d.ops.inputs import prepare_mesh
-from nr3d.ops.library import address, kernel, register
+from nr3d.ops.library import address, index_addresses, kernel, register
 
 
 def draw(
@@ -22,6 +22,7 @@ def draw(
     weights: Tensor | None = None,
     silhouettes: Tensor | None = None,
     factor: int = 1,
+    index_dtype: torch.dtype = torch.int32,
 ) -> Tensor:
     """Run the kernel, which also fills the outputs given; give the face index."""
     rasterize = kernel("rasterize", vertices)
@@ -32,11 +33,11 @@ def draw(
                 f"rasterize: {argument} must hold at least 1 {content}, "
                 f"got shape {format_shape(value.shape)}"
             )
-    face_index = faces.new_empty((vertices.shape[0], *size))
+    face_index = faces.new_empty((vertices.shape[0], *size), dtype=index_dtype)
     rasterize(
         vertices.data_ptr(),
         faces.data_ptr(),
-        face_index.data_ptr(),
+        *index_addresses(face_index),
         address(depth),
         address(weights),
         address(silhouettes),

@@ -30,11 +30,23 @@ def _silhouettes(
     check_range("silhouettes", "eps", eps, at_least=0)
     check_tensor("rasterize", "vertices", vertices, shape=("M", "V", 3))
     silhouettes = vertices.new_empty((vertices.shape[0], height, width))
-    size = (factor * height, factor * width)
     face_index = draw(
-        vertices, faces, size, near, far, fill_back, silhouettes=silhouettes, factor=factor
+        vertices,
+        faces,
+        (factor * height, factor * width),
+        near,
+        far,
+        fill_back,
+        silhouettes=silhouettes,
+        factor=factor,
+        index_dtype=_index_dtype(faces),
     )
     return silhouettes, face_index
+
+
+def _index_dtype(faces: Tensor) -> torch.dtype:
+    """Give the narrowest type for face indices: large images are bound by memory."""
+    return torch.int16 if 2 * faces.shape[0] <= torch.iinfo(torch.int16).max else torch.int32
 
 
 def _silhouettes_fake(
@@ -51,7 +63,7 @@ def _silhouettes_fake(
     num_meshes = vertices.shape[0]
     size = (num_meshes, factor * height, factor * width)
     silhouettes = vertices.new_empty((num_meshes, height, width))
-    return silhouettes, vertices.new_empty(size, dtype=torch.int32)
+    return silhouettes, vertices.new_empty(size, dtype=_index_dtype(faces))
 
 
 register(
@@ -69,14 +81,15 @@ def _silhouettes_gradient(
     kernel("kato_gradient", vertices)
     check_range(name, "eps", eps, at_least=0)
     vertices, faces = prepare_mesh(name, vertices, faces)
-    face_index = prepare_face_index(name, face_index, vertices, faces)
+    index_dtypes = (torch.int16, torch.int32)
+    face_index = prepare_face_index(name, face_index, vertices, dtypes=index_dtypes)
     shape, dtypes = (vertices.shape[0], "h", "w"), (vertices.dtype,)
     check_tensor(
         name, "grad_silhouettes", grad_silhouettes, shape=shape, dtypes=dtypes, like=vertices
     )
     factor = max(1, face_index.shape[1] // max(1, grad_silhouettes.shape[1]))
     size = [factor * extent for extent in grad_silhouettes.shape[1:]]
-    check_tensor(name, "face_index", face_index, shape=("M", *size), dtypes=(torch.int32,))
+    check_tensor(name, "face_index", face_index, shape=("M", *size), dtypes=index_dtypes)
     grad_silhouettes = grad_silhouettes.contiguous()
     return differentiate(
         vertices, faces, face_index, None, grad_silhouettes, eps, num_channels=1, factor=factor

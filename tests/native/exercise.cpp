@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
@@ -106,13 +107,19 @@ void differentiate(const Scene<T>& scene, const Sizes& s, const std::vector<int3
   const size_t count = face_index.size() * std::max(request.num_channels, 1);
   const std::vector<T> image = random_image<T>(silhouette ? 0 : count, true);
   const std::vector<T> grad = random_image<T>(count / (request.factor * request.factor), true);
-  std::vector<T> result(scene.vertices.size());
-  nr3d::kato_gradient_cpu<T>(
-      {scene.vertices.data(), scene.faces.data(), face_index.data(),
-       silhouette ? nullptr : image.data(), grad.data(), result.data(), s.num_meshes,
-       s.num_vertices, s.num_faces, std::max(request.num_channels, 1), s.height, s.width,
-       request.factor, static_cast<T>(request.eps)},
-      threads);
+  const std::vector<int16_t> short_index(face_index.begin(), face_index.end());
+  std::vector<T> result(scene.vertices.size()), same(result.size());
+  for (bool is_short : {false, true}) {
+    nr3d::kato_gradient_cpu<T>(
+        {scene.vertices.data(), scene.faces.data(), is_short ? nullptr : face_index.data(),
+         is_short ? short_index.data() : nullptr, silhouette ? nullptr : image.data(), grad.data(),
+         is_short ? same.data() : result.data(), s.num_meshes, s.num_vertices, s.num_faces,
+         std::max(request.num_channels, 1), s.height, s.width, request.factor,
+         static_cast<T>(request.eps)},
+        threads);
+  }
+  const bool is_same = std::memcmp(result.data(), same.data(), result.size() * sizeof(T)) == 0;
+  require(is_same, "16 bits give the same gradient as 32");
 }
 
 template <class T>
@@ -121,14 +128,20 @@ void render(Kind kind, const Sizes& s, bool fill_back, bool whole, int threads) 
   const int factor = s.height % 2 || s.width % 2 ? 1 : 2;
   const size_t count = static_cast<size_t>(s.num_meshes) * s.height * s.width;
   std::vector<int32_t> face_index(count);
+  std::vector<int16_t> short_index(count);
   std::vector<T> depth(whole ? count : 0), weights(whole ? 3 * count : 0);
   std::vector<T> silhouettes(whole ? 0 : count / (factor * factor));
-  nr3d::rasterize_cpu<T>(
-      {scene.vertices.data(), scene.faces.data(), face_index.data(), whole ? depth.data() : nullptr,
-       whole ? weights.data() : nullptr, whole ? nullptr : silhouettes.data(), s.num_meshes,
-       s.num_vertices, s.num_faces, s.height, s.width, whole ? 1 : factor, T(0.1), T(100),
-       fill_back},
-      threads);
+  for (bool is_short : {false, true}) {
+    nr3d::rasterize_cpu<T>(
+        {scene.vertices.data(), scene.faces.data(), is_short ? nullptr : face_index.data(),
+         is_short ? short_index.data() : nullptr, whole ? depth.data() : nullptr,
+         whole ? weights.data() : nullptr, whole ? nullptr : silhouettes.data(), s.num_meshes,
+         s.num_vertices, s.num_faces, s.height, s.width, whole ? 1 : factor, T(0.1), T(100),
+         fill_back},
+        threads);
+  }
+  require(std::equal(face_index.begin(), face_index.end(), short_index.begin()),
+          "16 bits hold the same face index as 32");
   for (int32_t face : face_index) {
     require(face >= -1 && face < (fill_back ? 2 : 1) * s.num_faces, "face_index in [-1, 2F)");
   }
