@@ -7,6 +7,7 @@
 #include "checks.h"
 #include "kato_gradient.h"
 #include "ops.h"
+#include "project.h"
 #include "rasterize.h"
 #include "voxelize.h"
 #if defined(NR3D_WITH_CUDA)
@@ -62,6 +63,52 @@ static void kato_gradient(uintptr_t vertices, uintptr_t faces, uintptr_t face_in
 }
 
 template <class T>
+static nr3d::ViewParams<T> views(uintptr_t points, uintptr_t eyes, uintptr_t axes,
+                                 int64_t num_meshes, int64_t num_points, int64_t num_views,
+                                 double tangent) {
+  return {pointer<const T>(points),
+          pointer<const T>(eyes),
+          pointer<const T>(axes),
+          num_meshes,
+          num_points,
+          num_views,
+          static_cast<T>(tangent)};
+}
+
+template <class T>
+static void project(uintptr_t points, uintptr_t eyes, uintptr_t axes, int64_t num_meshes,
+                    int64_t num_points, int64_t num_views, double tangent, uintptr_t projected,
+                    int threads) {
+  nb::gil_scoped_release released;
+  nr3d::project_cpu<T>({views<T>(points, eyes, axes, num_meshes, num_points, num_views, tangent),
+                        pointer<T>(projected)},
+                       threads);
+}
+
+template <class T>
+static void project_gradient(uintptr_t points, uintptr_t eyes, uintptr_t axes, int64_t num_meshes,
+                             int64_t num_points, int64_t num_views, double tangent,
+                             uintptr_t grad_projected, uintptr_t grad_points, int threads) {
+  nb::gil_scoped_release released;
+  nr3d::project_gradient_cpu<T>(
+      {views<T>(points, eyes, axes, num_meshes, num_points, num_views, tangent),
+       pointer<const T>(grad_projected), pointer<T>(grad_points)},
+      threads);
+}
+
+template <class T>
+static void project_camera_gradient(uintptr_t points, uintptr_t eyes, uintptr_t axes,
+                                    int64_t num_meshes, int64_t num_points, int64_t num_views,
+                                    double tangent, uintptr_t grad_projected, uintptr_t grad_eyes,
+                                    uintptr_t grad_axes, int threads) {
+  nb::gil_scoped_release released;
+  nr3d::project_camera_gradient_cpu<T>(
+      {views<T>(points, eyes, axes, num_meshes, num_points, num_views, tangent),
+       pointer<const T>(grad_projected), pointer<T>(grad_eyes), pointer<T>(grad_axes)},
+      threads);
+}
+
+template <class T>
 static void voxelize(uintptr_t vertices, uintptr_t faces, uintptr_t voxels, int64_t num_meshes,
                      int64_t num_vertices, int64_t num_faces, int resolution, bool fill,
                      int threads) {
@@ -100,6 +147,12 @@ NB_MODULE(_C, m) {
   m.def("rasterize_float64", &rasterize<double>);
   m.def("kato_gradient_float32", &kato_gradient<float>);
   m.def("kato_gradient_float64", &kato_gradient<double>);
+  m.def("project_float32", &project<float>);
+  m.def("project_float64", &project<double>);
+  m.def("project_gradient_float32", &project_gradient<float>);
+  m.def("project_gradient_float64", &project_gradient<double>);
+  m.def("project_camera_gradient_float32", &project_camera_gradient<float>);
+  m.def("project_camera_gradient_float64", &project_camera_gradient<double>);
   m.def("voxelize_float32", &voxelize<float>);
   m.def("voxelize_float64", &voxelize<double>);
   m.def("cuda_status", &cuda_status);

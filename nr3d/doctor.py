@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-OPS = ("rasterize", "silhouettes", "kato_gradient", "voxelize")
+OPS = ("project", "rasterize", "silhouettes", "kato_gradient", "voxelize")
 OPTIONAL = ("torchvision", "wandb")
 PACKAGES = ("pytorch-lightning", "torchvision", "h5py", "omegaconf", "trimesh", "wandb")
 

@@ -20,6 +20,8 @@ from nr3d.checks import (
     format_shape,
 )
 
+ORIGIN = (0.0, 0.0, 0.0)
+UP = (0.0, 1.0, 0.0)
 _SMALLEST_NORM = 1e-5
 
 
@@ -53,9 +55,9 @@ def look_at(
     Source: Kato et al. 2018; unit vectors are v / max(|v|, 1e-5).
     """
     points = _as_points("look_at", points)
-    eye = _as_vectors("look_at", "eye", eye, like=points)
-    at = _as_vectors("look_at", "at", (0.0, 0.0, 0.0) if at is None else at, like=points)
-    up = _as_vectors("look_at", "up", (0.0, 1.0, 0.0) if up is None else up, like=points)
+    eye = _as_rows("look_at", "eye", eye, like=points)
+    at = _as_rows("look_at", "at", ORIGIN if at is None else at, like=points)
+    up = _as_rows("look_at", "up", UP if up is None else up, like=points)
     return _to_camera_frame(points, eye=eye, direction=at - eye, up=up)
 
 
@@ -85,10 +87,10 @@ def look(
     Source: Kato et al. 2018.
     """
     points = _as_points("look", points)
-    eye = _as_vectors("look", "eye", eye, like=points)
+    eye = _as_rows("look", "eye", eye, like=points)
     direction = (0.0, 0.0, 1.0) if direction is None else direction
-    direction = _as_vectors("look", "direction", direction, like=points)
-    up = _as_vectors("look", "up", (0.0, 1.0, 0.0) if up is None else up, like=points)
+    direction = _as_rows("look", "direction", direction, like=points)
+    up = _as_rows("look", "up", UP if up is None else up, like=points)
     return _to_camera_frame(points, eye=eye, direction=direction, up=up)
 
 
@@ -175,15 +177,44 @@ def eye_from_angles(
     return torch.stack((x, y, z), dim=-1)
 
 
-def _to_camera_frame(points: Tensor, *, eye: Tensor, direction: Tensor, up: Tensor) -> Tensor:
-    """Rotate and shift points [B, V, 3]; the other arguments are [B or 1, 3]."""
+def camera_axes(direction: Tensor, up: Tensor) -> Tensor:
+    """Give the unit vectors x, y, z of cameras that look along `direction`.
+
+    Args:
+        direction: Of any length. Zero, or parallel to `up`, gives zero axes. [..., 3]
+        up: Direction that is up in the image; the shapes broadcast. [..., 3]
+
+    Returns:
+        One axis per row, in the frame of the arguments. [..., 3, 3]
+    """
     direction, up = torch.broadcast_tensors(direction, up)
     z_axis = _unit(direction)
     x_axis = _unit(torch.linalg.cross(up, z_axis, dim=-1))
     y_axis = _unit(torch.linalg.cross(z_axis, x_axis, dim=-1))
-    axes = torch.stack((x_axis, y_axis, z_axis), dim=-1)  # [B or 1, 3, 3], one axis per column
+    return torch.stack((x_axis, y_axis, z_axis), dim=-2)
+
+
+def as_vectors(
+    function: str, argument: str, value: Tensor | Sequence[float], *, like: Tensor
+) -> Tensor:
+    """Turn a tensor or a sequence of numbers into a tensor of the dtype and device of `like`."""
+    if isinstance(value, Tensor):
+        _check_float(function, argument, value)
+        if value.device != like.device:
+            raise ValueError(
+                f"{function}: {argument} must be on {like.device}, got {value.device}; "
+                "move all tensors to one device"
+            )
+    elif not isinstance(value, (list, tuple)):
+        raise TypeError(f"{function}: {argument} must be a tensor, got {type(value).__name__}")
+    return torch.as_tensor(value, dtype=like.dtype, device=like.device)
+
+
+def _to_camera_frame(points: Tensor, *, eye: Tensor, direction: Tensor, up: Tensor) -> Tensor:
+    """Rotate and shift points [B, V, 3]; the other arguments are [B or 1, 3]."""
+    axes = camera_axes(direction, up)
     with torch.autocast(points.device.type, enabled=False):
-        return torch.matmul(points - eye[:, None], axes)
+        return torch.matmul(points - eye[:, None], axes.mT)
 
 
 def _unit(vectors: Tensor) -> Tensor:
@@ -197,20 +228,11 @@ def _as_points(function: str, points: Tensor) -> Tensor:
     return at_least_float32(points)
 
 
-def _as_vectors(
+def _as_rows(
     function: str, argument: str, value: Tensor | Sequence[float], *, like: Tensor
 ) -> Tensor:
     """Turn one vector per batch row, or one for all, into [B or 1, 3] of the dtype of `like`."""
-    if isinstance(value, Tensor):
-        _check_float(function, argument, value)
-        if value.device != like.device:
-            raise ValueError(
-                f"{function}: {argument} must be on {like.device}, got {value.device}; "
-                "move all tensors to one device"
-            )
-    elif not isinstance(value, (list, tuple)):
-        raise TypeError(f"{function}: {argument} must be a tensor, got {type(value).__name__}")
-    vectors = torch.as_tensor(value, dtype=like.dtype, device=like.device)
+    vectors = as_vectors(function, argument, value, like=like)
     batch = like.shape[0]
     shape = vectors.shape
     fits = shape == (3,) or (

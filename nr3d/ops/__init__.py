@@ -5,7 +5,7 @@ in range. Inputs are made contiguous and outputs allocated here. Addresses and s
 `nr3d._C`.
 """
 
-from nr3d.ops import kato, rasterize, silhouettes, voxelize
+from nr3d.ops import kato, project, rasterize, silhouettes, voxelize
 from nr3d.ops.inputs import check_mesh
 
-__all__ = ["check_mesh", "kato", "rasterize", "silhouettes", "voxelize"]
+__all__ = ["check_mesh", "kato", "project", "rasterize", "silhouettes", "voxelize"]

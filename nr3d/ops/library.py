@@ -30,14 +30,14 @@ def register(schema: str, function: Callable[..., Any], fake: Callable[..., Any]
     torch.library.register_fake(f"nr3d::{name}", fake, lib=library)
 
 
-def kernel(name: str, like: Tensor, dtypes: tuple[torch.dtype, ...] = FLOATS) -> Any:
-    """Give the kernel for the device and dtype of `like`."""
+def kernel(name: str, like: Tensor, *, argument: str = "vertices") -> Any:
+    """Give the kernel for the device and dtype of `like`, which the caller knows as `argument`."""
     if like.device.type != "cpu":
         raise RuntimeError(
-            f"{name}: vertices is on {like.device}, but nr3d has no kernel for this device; "
+            f"{name}: {argument} is on {like.device}, but nr3d has no kernel for this device; "
             "move the tensors to the CPU"
         )
-    check_tensor(name, "vertices", like, shape=like.shape, dtypes=dtypes)
+    check_tensor(name, argument, like, shape=like.shape, dtypes=FLOATS)
     return getattr(_C, f"{name}_{name_of_dtype(like.dtype)}")
 
 

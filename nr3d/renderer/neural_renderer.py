@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TypeAlias, overload
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from nr3d import ops as ops  # registers torch.ops.nr3d
 from nr3d.checks import (
     at_least_float32,
     check_count,
@@ -15,7 +17,8 @@ from nr3d.checks import (
     check_tensor,
     format_shape,
 )
-from nr3d.geometry import Mesh, look_at, orthographic, perspective
+from nr3d.geometry import Mesh
+from nr3d.geometry.camera import ORIGIN, UP, as_vectors, camera_axes
 from nr3d.renderer.kato import kato_silhouettes
 
 Vectors: TypeAlias = Tensor | Sequence[float]
@@ -86,20 +89,20 @@ class NeuralRenderer(nn.Module):
             TypeError: A wrong dtype.
             ValueError: A wrong shape or device.
         """
-        num_meshes, num_vertices = mesh.vertices.shape[:2]
         check_tensor("NeuralRenderer", "eyes", eyes, shape=("B", "N", 3), like=mesh.vertices)
-        num_views = eyes.shape[1]
-        vertices = at_least_float32(mesh.vertices)
-        points = vertices[:, None].expand(num_meshes, num_views, num_vertices, 3)
-        seen = look_at(
-            points.flatten(0, 1),
-            _of_all_views("eyes", eyes, num_meshes, num_views).to(vertices.dtype),
-            at=_of_all_views("at", at, num_meshes, num_views),
-            up=_of_all_views("up", up, num_meshes, num_views),
+        points = at_least_float32(mesh.vertices)
+        num_meshes, num_views = points.shape[0], eyes.shape[1]
+        eyes = _of_views("eyes", eyes, num_views, points)
+        at = _of_views("at", ORIGIN if at is None else at, num_views, points)
+        up = _of_views("up", UP if up is None else up, num_views, points)
+        axes = camera_axes(at - eyes, up)
+        projected: Tensor = torch.ops.nr3d.project(
+            points,
+            eyes.expand(num_meshes, num_views, 3),
+            axes.expand(num_meshes, num_views, 3, 3),
+            math.tan(math.radians(self.viewing_angle)) if self.perspective else 0.0,
         )
-        if self.perspective:
-            return perspective(seen, viewing_angle=self.viewing_angle)
-        return orthographic(seen)
+        return projected
 
     def silhouettes(
         self, mesh: Mesh, eyes: Tensor, *, at: Vectors | None = None, up: Vectors | None = None
@@ -135,21 +138,20 @@ class NeuralRenderer(nn.Module):
         return images.reshape(mesh.vertices.shape[0], eyes.shape[1], *images.shape[1:])
 
 
-@overload
-def _of_all_views(argument: str, value: Tensor, num_meshes: int, num_views: int) -> Tensor: ...
-@overload
-def _of_all_views(
-    argument: str, value: Vectors | None, num_meshes: int, num_views: int
-) -> Vectors | None: ...
-def _of_all_views(
-    argument: str, value: Vectors | None, num_meshes: int, num_views: int
-) -> Vectors | None:
-    """Lay out a tensor [B or 1, N, 3] as a row for each view; leave one vector for all alone."""
-    if not isinstance(value, Tensor) or value.dim() < 3:
-        return value
-    if value.shape[0] not in (1, num_meshes) or value.shape[1] != num_views:
+def _of_views(argument: str, value: Vectors, num_views: int, points: Tensor) -> Tensor:
+    """Check one vector for all views, [3], or one for each, [B or 1, N, 3]; cast as `points`."""
+    vectors = as_vectors("NeuralRenderer", argument, value, like=points)
+    if vectors.shape == (3,):
+        return vectors
+    if vectors.dim() != 3 or vectors.shape[2] != 3:
+        raise ValueError(
+            f"NeuralRenderer: {argument} must have shape [3] or [B, N, 3], "
+            f"got {format_shape(vectors.shape)}"
+        )
+    num_meshes = points.shape[0]
+    if vectors.shape[0] not in (1, num_meshes) or vectors.shape[1] != num_views:
         raise ValueError(
             f"NeuralRenderer: {argument} must have 1 or {num_meshes} rows, as many as there are "
-            f"meshes, of {num_views} views, got shape {format_shape(value.shape)}"
+            f"meshes, of {num_views} views, got shape {format_shape(vectors.shape)}"
         )
-    return value.expand(num_meshes, num_views, *value.shape[2:]).flatten(0, 1)
+    return vectors

@@ -13,6 +13,7 @@
 #include "checks.h"
 #include "kato_gradient.h"
 #include "ops.h"
+#include "project.h"
 #include "rasterize.h"
 #include "voxelize.h"
 
@@ -157,6 +158,32 @@ void render(Kind kind, const Sizes& s, bool fill_back, bool whole, int threads) 
   differentiate<T>(scene, s, face_index, {0, factor, 1e-4}, threads);
 }
 
+// Views of every mesh: straight ahead from the origin, where an orthographic projection changes
+// nothing, or by any camera.
+template <class T>
+void project(Kind kind, const Sizes& s, int64_t num_views, bool straight, int threads) {
+  const Scene<T> scene = make_scene<T>(kind, s);
+  const int64_t rows = s.num_meshes * num_views;
+  std::vector<T> eyes(3 * rows), axes(9 * rows);
+  for (T& value : eyes) value = straight ? T(0) : static_cast<T>(uniform(-3, 3));
+  for (int64_t i = 0; i < 9 * rows; ++i) {
+    axes[i] = straight ? T(i % 9 % 4 == 0) : static_cast<T>(uniform(-1, 1));
+  }
+  const nr3d::ViewParams<T> views{
+      scene.vertices.data(),   eyes.data(), axes.data(), s.num_meshes, s.num_vertices, num_views,
+      straight ? T(0) : T(0.5)};
+  const std::vector<T> grad = random_image<T>(3 * rows * s.num_vertices, true);
+  std::vector<T> projected(grad.size()), grad_points(scene.vertices.size(), T(7));
+  std::vector<T> grad_eyes(eyes.size()), grad_axes(axes.size());
+  nr3d::project_cpu<T>({views, projected.data()}, threads);
+  nr3d::project_gradient_cpu<T>({views, grad.data(), grad_points.data()}, threads);
+  nr3d::project_camera_gradient_cpu<T>({views, grad.data(), grad_eyes.data(), grad_axes.data()},
+                                       threads);
+  if (!straight || num_views != 1) return;
+  require(projected == scene.vertices, "a camera at the origin sees the points as they are");
+  require(grad_points == grad, "and so their gradient");
+}
+
 template <class T>
 void voxelize(Kind kind, const Sizes& s, int resolution, bool fill, int threads) {
   const Scene<T> scene = make_scene<T>(kind, s);
@@ -177,6 +204,10 @@ void exercise_ops() {
       for (int threads : {1, 3}) {
         render<T>(kind, sizes, true, true, threads);
         render<T>(kind, sizes, false, false, threads);
+        for (int64_t num_views : {0, 1, 3}) {
+          project<T>(kind, sizes, num_views, true, threads);
+          project<T>(kind, sizes, num_views, false, threads);
+        }
         voxelize<T>(kind, sizes, 2, true, threads);
         voxelize<T>(kind, sizes, 19, threads > 1, threads);
       }

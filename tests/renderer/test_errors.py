@@ -126,6 +126,24 @@ def test_silhouettes_names_the_bad_eyes(eyes, error, message):
         NeuralRenderer(image_size=8).silhouettes(Mesh(VERTICES, FACES), eyes)
 
 
+BAD_VECTORS = [
+    ("above", TypeError, "must be a tensor, got str"),
+    (torch.ones(3).long(), TypeError, "must be float32 or float64 or float16 or bfloat16, got int"),
+    ((0.0, 1.0), ValueError, "must have shape [3] or [B, N, 3], got [2]"),
+    (torch.ones(2, 3), ValueError, "must have shape [3] or [B, N, 3], got [2, 3]"),
+    (torch.ones(3, 1, 3), ValueError, "must have 1 or 2 rows, as many as there are meshes, of 1 v"),
+    (torch.ones(2, 4, 3), ValueError, "must have 1 or 2 rows, as many as there are meshes, of 1 v"),
+    (torch.ones(3, device="meta"), ValueError, "must be on cpu, got meta; move all tensors to one"),
+]
+
+
+@pytest.mark.parametrize("argument", ["at", "up"])
+@pytest.mark.parametrize(("value", "error", "message"), BAD_VECTORS)
+def test_project_names_the_bad_vector(argument, value, error, message):
+    with pytest.raises(error, match="^" + re.escape(f"NeuralRenderer: {argument} {message}")):
+        NeuralRenderer().project(Mesh(VERTICES, FACES), EYES, **{argument: value})
+
+
 @pytest.mark.parametrize(
     ("vertices", "faces", "message"),
     [
