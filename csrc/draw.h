@@ -217,7 +217,7 @@ NR3D_HD FacePack<T> prepare_faces(const RasterizeParams<T>& p, const T* vertices
   using Integers = typename Pack<T>::Integers;
   FacePack<T> pack;
   RasterFace<V>& f = pack.f;
-  const Integers face = gather<Integers>(faces, kLaneNumbers<int32_t>);
+  const Integers face = load_indices<Integers>(faces);
   load_faces(vertices, p.faces, face, as_backs, f);
   pack.rows = pixel_range(f.y, p.height, band.first_row, band.first_row + band.num_rows - 1);
   pack.columns = pixel_range(f.x, p.width, 0, p.width - 1);

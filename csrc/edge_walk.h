@@ -311,6 +311,27 @@ NR3D_HD void meet(const Walk<T>& walk, const Runs<T>& runs, T outwards,
   }
 }
 
+// Which of some runs' own pixels could pull at the face's upper end (at its lower one). In a
+// silhouette they pull only where the background begins beyond the end.
+template <class T>
+struct Reach {
+  typename Pack<T>::Integers above, below;
+};
+template <class T>
+NR3D_HD Reach<T> reach_of(const Walk<T>& walk, const Runs<T>& runs,
+                          const typename Pack<T>::Integers& within) {
+  using V = typename Pack<T>::Values;
+  if (walk.line.color || walk.survey.has_gaps) return {within, within};
+  V low = runs.v[0], high = runs.v[0];
+  for (int k = 1; k < 3; ++k) {
+    low = runs.v[k] < low ? runs.v[k] : low;
+    high = runs.v[k] > high ? runs.v[k] : high;
+  }
+  const Range& covered = walk.survey.covered;  // with a pixel to spare for rounding
+  return {within & (high > uniform<V>(covered.last - 1)),
+          within & (low < uniform<V>(covered.first + 1))};
+}
+
 // Let a line pull at the edges of the faces that are seen on it.
 template <class T>
 NR3D_HD void walk_line(const Walk<T>& walk, Contributions<T>& contributions) {
@@ -326,8 +347,8 @@ NR3D_HD void walk_line(const Walk<T>& walk, Contributions<T>& contributions) {
   Contribution<T>* out = contributions.start(int64_t{16} * (num_runs + kLanes));
   for (int k = 0; k < num_runs; k += kLanes) {
     const int32_t* starts = walk.survey.starts.data() + k;
-    const Integers start = gather<Integers>(starts, kLaneNumbers<int32_t>);
-    const Integers next = gather<Integers>(starts + 1, kLaneNumbers<int32_t>);
+    const Integers start = load_indices<Integers>(starts);
+    const Integers next = load_indices<Integers>(starts + 1);
     const Integers is_run = start < next;
     const Integers face = gather<Integers>(walk.line.face_index, is_run ? start : first_pixel);
     const Integers covered = is_run & (face >= 0);
@@ -339,8 +360,9 @@ NR3D_HD void walk_line(const Walk<T>& walk, Contributions<T>& contributions) {
     const Integers within = covered & (inside.first <= runs.end) & (inside.last >= runs.start);
     if (!any(above | below | within)) continue;
     load_corners(walk.mesh, covered & face, runs);
-    meet(walk, runs, T(1), above, within, out);
-    meet(walk, runs, T(-1), below, within, out);
+    const Reach<T> reach = reach_of(walk, runs, within);
+    meet(walk, runs, T(1), above, reach.above, out);
+    meet(walk, runs, T(-1), below, reach.below, out);
   }
   contributions.finish(out);
 }

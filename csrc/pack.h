@@ -33,6 +33,15 @@ NR3D_HD void store(const V& pack, T* to) {
   std::memcpy(to, &pack, sizeof(V));
 }
 
+// Load indices, which are kept in 32 bits.
+template <class Integers>
+NR3D_HD Integers load_indices(const int32_t* from) {
+  typedef int32_t Narrow __attribute__((vector_size(4 * sizeof(Integers) / sizeof(Integers{}[0]))));
+  Narrow narrow;
+  std::memcpy(&narrow, from, sizeof(narrow));
+  return __builtin_convertvector(narrow, Integers);
+}
+
 // Load the halves of a pack from two places, in registers: put together in memory they would have
 // to be written before the pack can be read.
 template <class T, class V, size_t... lane>
@@ -96,19 +105,7 @@ NR3D_HD V floor_of(const V& values) {
   return truncated - (truncated > values ? one : V{});
 }
 
-// The sum of the lanes, halves first: the same order for every vector width.
-template <class T, class V>
-NR3D_HD T sum_of_lanes(const V& pack) {
-  T lanes[Pack<T>::kLanes];
-  std::memcpy(lanes, &pack, sizeof(V));
-  for (int half = Pack<T>::kLanes / 2; half > 0; half /= 2) {
-    for (int l = 0; l < half; ++l) lanes[l] += lanes[l + half];
-  }
-  return lanes[0];
-}
-
-// Exchange the rows and columns of a square: of its halves the rows are interleaved, again and
-// again.
+// The lanes of two packs at the given places, those of b after those of a.
 template <size_t... lane, class V>
 NR3D_HD V shuffle(const V& a, const V& b) {
 #if defined(__clang__) || __GNUC__ >= 12
@@ -119,6 +116,23 @@ NR3D_HD V shuffle(const V& a, const V& b) {
   return __builtin_shuffle(a, b, Lanes{static_cast<Lane>(lane)...});
 #endif
 }
+
+// The sum of the lanes, halves first: the same order for every vector width.
+template <size_t kOffset, class V, size_t... lane>
+NR3D_HD V rotate(const V& pack, std::index_sequence<lane...>) {
+  return shuffle<((lane + kOffset) % sizeof...(lane))...>(pack, pack);
+}
+template <class T, class V>
+NR3D_HD T sum_of_lanes(const V& pack) {
+  constexpr int kLanes = Pack<T>::kLanes;
+  const std::make_index_sequence<kLanes> lanes{};
+  const V halves = pack + rotate<kLanes / 2>(pack, lanes);
+  const V quarters = halves + rotate<kLanes / 4>(halves, lanes);
+  return kLanes == 4 ? quarters[0] : quarters[0] + quarters[1];
+}
+
+// Exchange the rows and columns of a square: of its halves the rows are interleaved, again and
+// again.
 template <class V, size_t... lane>
 NR3D_HD void interleave(const V& a, const V& b, V& low, V& high, std::index_sequence<lane...>) {
   constexpr size_t kLanes = sizeof...(lane);

@@ -37,6 +37,7 @@ struct Survey {
   int num_runs = 0;
   std::vector<int32_t> starts;  // [num_runs, padded] first pixels of runs, of the background too
   Range covered;                // from the first to the last pixel with a face
+  bool has_gaps = false;        // whether there is background between them
   PixelList<T> outside, inside;
   std::vector<uint8_t> roles;  // [length, padded]
 
@@ -60,15 +61,12 @@ NR3D_HD void find_roles(const KatoGradientParams<T>& p, const Line<T>& line,
   const T* __restrict grad = line.grad;
   if (!line.color) {
     for (int i = begin; i < end; ++i) {
-      const int start = i == begin || face[i] != face[i - 1];
       const int outside = (face[i] < 0) & (grad[i] < T(0));
       const int inside = (face[i] >= 0) & (grad[i] > T(0));
-      roles[i] = static_cast<uint8_t>(start * kStart + outside * kOutside + inside * kInside);
+      roles[i] = static_cast<uint8_t>(outside * kOutside + inside * kInside);
     }
   } else {
-    for (int i = begin; i < end; ++i) {
-      roles[i] = i == begin || face[i] != face[i - 1] ? kStart : uint8_t{0};
-    }
+    std::fill(roles + begin, roles + end, uint8_t{0});
     for (int c = 0; c < p.num_channels; ++c, grad += line.grad_plane) {
       for (int i = begin; i < end; ++i) {
         const uint8_t role = face[i] >= 0 ? kOutside | kInside : kOutside;
@@ -76,6 +74,8 @@ NR3D_HD void find_roles(const KatoGradientParams<T>& p, const Line<T>& line,
       }
     }
   }
+  roles[begin] |= kStart;
+  for (int i = begin + 1; i < end; ++i) roles[i] |= face[i] != face[i - 1] ? kStart : uint8_t{0};
   std::fill_n(roles + end, 8, uint8_t{0});
 }
 
@@ -118,13 +118,21 @@ NR3D_HD void fill_list(const KatoGradientParams<T>& p, const Line<T>& line, Pixe
   }
 }
 
-// From the first to the last pixel of the line that has a face.
+// Find where the line has faces.
 template <class T>
-NR3D_HD Range covered_pixels(const Line<T>& line, const int32_t* starts, int num_runs) {
-  const Range& pixels = line.pixels;
-  const bool begins = line.face_index[pixels.first] >= 0, ends = line.face_index[pixels.last] >= 0;
-  if (num_runs == 1 && !begins) return {};
-  return {begins ? pixels.first : starts[1], ends ? pixels.last : starts[num_runs - 1] - 1};
+NR3D_HD void find_covered(const Line<T>& line, Survey<T>& survey) {
+  const int num_runs = survey.num_runs;
+  const int32_t* starts = survey.starts.data();
+  const bool begins = line.face_index[line.pixels.first] >= 0;
+  const bool ends = line.face_index[line.pixels.last] >= 0;
+  survey.covered = {};
+  if (begins || num_runs > 1) {
+    survey.covered = {begins ? line.pixels.first : starts[1],
+                      ends ? line.pixels.last : starts[num_runs - 1] - 1};
+  }
+  int num_faceless = 0;
+  for (int k = 0; k < num_runs; ++k) num_faceless += line.face_index[starts[k]] < 0;
+  survey.has_gaps = num_faceless > !begins + !ends;
 }
 
 template <class T>
@@ -145,7 +153,7 @@ NR3D_HD void survey_line(const KatoGradientParams<T>& p, const Line<T>& line, Su
   }
   std::fill_n(survey.starts.data() + num_runs, Pack<T>::kLanes + 1, end);
   survey.num_runs = num_runs;
-  survey.covered = covered_pixels(line, survey.starts.data(), num_runs);
+  find_covered(line, survey);
   survey.outside.count = num_outside;
   survey.inside.count = num_inside;
   fill_list(p, line, survey.outside);
