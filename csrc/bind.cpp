@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "checks.h"
+#include "isa.h"
 #include "kato_gradient.h"
 #include "ops.h"
 #include "project.h"
@@ -138,7 +139,9 @@ static nb::object cuda_status() {
   return nb::none();
 #endif
 }
+
 NB_MODULE(_C, m) {
+  m.def("instruction_set", [] { return nr3d::name_of(nr3d::best_isa()); });
   m.def("find_non_finite_float32", &find_non_finite<float>);
   m.def("find_non_finite_float64", &find_non_finite<double>);
   m.def("find_out_of_range_int32", &find_out_of_range<int32_t>);

@@ -1,16 +1,8 @@
-// Draws the faces of a mesh on a band of an image.
-#pragma once
-#include <algorithm>
-#include <cstdint>
-#include <cstring>
-#include <limits>
-#include <vector>
-
-#include "band.h"
-#include "pack.h"
-#include "rasterize.h"
+// Draws the faces of a mesh on a band of an image. No include guard: see isa.h.
 
 namespace nr3d {
+namespace NR3D_ISA {
+namespace {
 
 // A face being drawn, and the pixels of the band it can cover.
 template <class T>
@@ -217,7 +209,7 @@ NR3D_HD FacePack<T> prepare_faces(const RasterizeParams<T>& p, const T* vertices
   using Integers = typename Pack<T>::Integers;
   FacePack<T> pack;
   RasterFace<V>& f = pack.f;
-  const Integers face = load_indices<Integers>(faces);
+  const Integers face = load_as<Integers>(faces);
   load_faces(vertices, p.faces, face, as_backs, f);
   pack.rows = pixel_range(f.y, p.height, band.first_row, band.first_row + band.num_rows - 1);
   pack.columns = pixel_range(f.x, p.width, 0, p.width - 1);
@@ -303,8 +295,8 @@ NR3D_HD bool sort_faces(const RasterizeParams<T>& p, const T* vertices, Sides& s
     const V z = f.z[0] + f.z[1] + f.z[2];
     front_z += fronts ? z : V{};
     back_z += backs ? z : V{};
-    pick(fronts, first, sides.fronts.data(), num_fronts);
-    pick(backs, first, sides.backs.data(), num_backs);
+    pick<T>(bits_of(fronts), first, sides.fronts.data(), num_fronts);
+    pick<T>(bits_of(backs), first, sides.backs.data(), num_backs);
   }
   std::fill_n(sides.fronts.data() + num_fronts, kLanes, 0);
   std::fill_n(sides.backs.data() + num_backs, kLanes, 0);
@@ -334,4 +326,6 @@ NR3D_HD void draw_band(const RasterizeParams<T>& p, const T* vertices, Band<T>& 
   }
 }
 
+}  // namespace
+}  // namespace NR3D_ISA
 }  // namespace nr3d

@@ -1,16 +1,8 @@
-// What the pixels of a line say to the edges that it meets.
-#pragma once
-#include <algorithm>
-#include <cstdint>
-#include <memory>
-#include <utility>
-
-#include "kato_gradient.h"
-#include "lines.h"
-#include "pack.h"
-#include "survey.h"
+// What the pixels of a line say to the edges that it meets. No include guard: see isa.h.
 
 namespace nr3d {
+namespace NR3D_ISA {
+namespace {
 
 // A mesh in pixel coordinates: u across the lines, v along them.
 template <class T>
@@ -203,7 +195,7 @@ NR3D_HD void pull_inside_runs(const Walk<T>& walk, const Runs<T>& runs, const Me
                               Contribution<T>*& out) {
   int32_t picked[2 * Pack<T>::kLanes];
   int num_picked = 0;
-  pick(inside, 0, picked, num_picked);
+  pick<T>(bits_of(inside), 0, picked, num_picked);
   for (int k = 0; k < num_picked; ++k) {
     const int i = picked[k];
     const T a[2] = {met.edge.au[i], met.edge.av[i]}, b[2] = {met.edge.bu[i], met.bv[i]},
@@ -262,7 +254,7 @@ NR3D_HD void pull_at(const Walk<T>& walk, const Runs<T>& runs, const MetEdges<T>
   store(signed_eps(edge, lever_b, walk.p.eps), m.eps_b);
   int32_t picked[2 * Pack<T>::kLanes];
   int num_picked = 0;
-  pick(outside, 0, picked, num_picked);
+  pick<T>(bits_of(outside), 0, picked, num_picked);
   for (int k = 0; k < num_picked; ++k) pull_outside(walk, m, picked[k], out);
   if (any(inside)) pull_inside_runs(walk, runs, met, m, inside, out);
 }
@@ -347,8 +339,8 @@ NR3D_HD void walk_line(const Walk<T>& walk, Contributions<T>& contributions) {
   Contribution<T>* out = contributions.start(int64_t{16} * (num_runs + kLanes));
   for (int k = 0; k < num_runs; k += kLanes) {
     const int32_t* starts = walk.survey.starts.data() + k;
-    const Integers start = load_indices<Integers>(starts);
-    const Integers next = load_indices<Integers>(starts + 1);
+    const Integers start = load_as<Integers>(starts);
+    const Integers next = load_as<Integers>(starts + 1);
     const Integers is_run = start < next;
     const Integers face = gather<Integers>(walk.line.face_index, is_run ? start : first_pixel);
     const Integers covered = is_run & (face >= 0);
@@ -367,4 +359,6 @@ NR3D_HD void walk_line(const Walk<T>& walk, Contributions<T>& contributions) {
   contributions.finish(out);
 }
 
+}  // namespace
+}  // namespace NR3D_ISA
 }  // namespace nr3d

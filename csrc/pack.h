@@ -1,4 +1,4 @@
-// Sixteen floats (or eight doubles) handled at once on the CPU, in the compiler's own vector types:
+// Eight floats (or four doubles) handled at once on the CPU, in the compiler's own vector types:
 // they work for every vector width, and take the same operators and templates as single numbers.
 #pragma once
 #include <cstdint>
@@ -33,13 +33,22 @@ NR3D_HD void store(const V& pack, T* to) {
   std::memcpy(to, &pack, sizeof(V));
 }
 
-// Load indices, which are kept in 32 bits.
-template <class Integers>
-NR3D_HD Integers load_indices(const int32_t* from) {
-  typedef int32_t Narrow __attribute__((vector_size(4 * sizeof(Integers) / sizeof(Integers{}[0]))));
-  Narrow narrow;
-  std::memcpy(&narrow, from, sizeof(narrow));
-  return __builtin_convertvector(narrow, Integers);
+// Load values of any type: face indices are kept in 32 bits.
+template <class V, class Value>
+NR3D_HD V load_as(const Value* from) {
+  typedef Value Values __attribute__((vector_size(sizeof(Value) * sizeof(V) / sizeof(V{}[0]))));
+  Values values;
+  std::memcpy(&values, from, sizeof(values));
+  return __builtin_convertvector(values, V);
+}
+
+// Load `count` values; lanes beyond are 0.
+template <class V, class Value>
+NR3D_HD V load_some(const Value* from, int count) {
+  if (count * sizeof(V{}[0]) == sizeof(V)) return load_as<V>(from);
+  V pack = {};
+  for (int l = 0; l < count; ++l) pack[l] = from[l];
+  return pack;
 }
 
 // Load the halves of a pack from two places, in registers: put together in memory they would have
@@ -59,40 +68,6 @@ NR3D_HD void load_halves(const T* lower, const T* upper, V& pack, std::index_seq
 template <class T, class V>
 NR3D_HD void load_halves(const T* lower, const T* upper, V& pack) {
   load_halves(lower, upper, pack, std::make_index_sequence<sizeof(V) / sizeof(T)>{});
-}
-
-// values[at[lane]] of every lane; `at` is a pack or an array.
-template <class V, class Values, class At, size_t... lane>
-NR3D_HD V gather_lanes(const Values* values, const At& at, std::index_sequence<lane...>) {
-  return V{static_cast<typename LaneOf<V>::type>(values[at[lane]])...};
-}
-template <class V, class Values, class At>
-NR3D_HD V gather(const Values* values, const At& at) {
-  return gather_lanes<V>(values, at, std::make_index_sequence<sizeof(V) / sizeof(V{}[0])>{});
-}
-
-// Append to `picked` the numbers of the lanes where the mask is set, counted from `first`. Room for
-// a whole pack must be there.
-template <class Integers>
-NR3D_HD void pick(const Integers& mask, int first, int32_t* picked, int& num_picked) {
-  using Integer = std::decay_t<decltype(mask[0])>;
-  constexpr int kLanes = sizeof(Integers) / sizeof(Integer);
-  Integer lanes[kLanes];
-  store(mask, lanes);
-  int num = num_picked;
-  for (int l = 0; l < kLanes; ++l) {
-    picked[num] = first + l;
-    num -= static_cast<int>(lanes[l]);
-  }
-  num_picked = num;
-}
-
-// Whether any lane of a mask is set.
-template <class Integers>
-NR3D_HD bool any(const Integers& mask) {
-  uint64_t parts[4];
-  store(mask, parts);
-  return (parts[0] | parts[1] | parts[2] | parts[3]) != 0;
 }
 
 // Of values that fit an integer.

@@ -2,123 +2,23 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
+#include <utility>
 #include <vector>
 
 #include "band.h"
-#include "draw.h"
 #include "ops.h"
+#include "pack.h"
 #include "parallel.h"
 
+#define NR3D_KERNELS "rasterize_kernels.h"
+#include "for_each_isa.h"
+
 namespace nr3d {
-namespace {
-
-// Write the share of covered pixels of a row of blocks. The compiler must know their side, kFactor
-// (0: `factor`), to vectorise.
-template <int kFactor, class T, class Index>
-NR3D_HD void store_shares(const Index* __restrict faces_seen, int64_t stride, int width, int factor,
-                          T* __restrict out) {
-  if (kFactor > 0) factor = kFactor;
-  const T share = T(1) / (factor * factor);
-  for (int i = 0; i < width; ++i) {
-    Index covered = 0;
-    for (int row = 0; row < factor; ++row) {
-      for (int l = 0; l < factor; ++l) covered += faces_seen[row * stride + i * factor + l] >= 0;
-    }
-    out[i] = share * static_cast<T>(covered);
-  }
-}
-
-// Write the silhouette: the share of covered pixels of each factor x factor block.
-template <class T>
-NR3D_HD void store_silhouette(const RasterizeParams<T>& p, int64_t mesh, const Band<T>& band) {
-  const int width = p.width / p.factor, height = p.height / p.factor;
-  for (int k = 0; k < band.num_rows; k += p.factor) {
-    const int64_t row = height - 1 - (band.first_row + k) / p.factor;
-    T* out = p.silhouettes + (mesh * height + row) * width;
-    const auto* faces_seen = band.face.data() + static_cast<size_t>(k) * band.stride;
-    if (p.factor == 1) {
-      store_shares<1>(faces_seen, band.stride, width, 1, out);
-    } else if (p.factor == 2) {
-      store_shares<2>(faces_seen, band.stride, width, 2, out);
-    } else {
-      store_shares<0>(faces_seen, band.stride, width, p.factor, out);
-    }
-  }
-}
-
-// target_clones takes no templates: one plain function a scalar.
-NR3D_VECTOR_CLONES void draw(const RasterizeParams<float>& p, int64_t mesh, const float* vertices,
-                             Band<float>& band, Sides& sides) {
-  draw_band(p, vertices, band, sides);
-  if (p.silhouettes) store_silhouette(p, mesh, band);
-}
-NR3D_VECTOR_CLONES void draw(const RasterizeParams<double>& p, int64_t mesh, const double* vertices,
-                             Band<double>& band, Sides& sides) {
-  draw_band(p, vertices, band, sides);
-  if (p.silhouettes) store_silhouette(p, mesh, band);
-}
-
-// Write exact depths and weights of one row; uncovered pixels get `far` and 0.
-template <class T>
-void store_row(const RasterizeParams<T>& p, const T* vertices,
-               const typename Band<T>::Index* faces_seen, int row, T* depth, T* weights) {
-  for (int i = 0; i < p.width; ++i) {
-    T* w = weights + 3 * i;
-    if (faces_seen[i] < 0) {
-      depth[i] = p.far;
-      std::fill(w, w + 3, T(0));
-      continue;
-    }
-    RasterFace<T> f;
-    load_face(vertices, p.faces, p.num_faces, faces_seen[i], f);
-    set_weights(f, p.height, p.width);
-    weights_at(f, static_cast<T>(i), static_cast<T>(row), w);
-    depth[i] = depth_at(w, f.z);
-  }
-}
-
-// Write the band to the output, whose row 0 is the top.
-template <class T>
-void store_band(const RasterizeParams<T>& p, int64_t mesh, const T* vertices, const Band<T>& band) {
-  for (int k = 0; k < band.num_rows; ++k) {
-    const int row = band.first_row + k;
-    const auto* faces_seen = band.face.data() + static_cast<size_t>(k) * band.stride;
-    const int64_t out = (mesh * p.height + p.height - 1 - row) * p.width;
-    if (p.face_index) {
-      std::copy(faces_seen, faces_seen + p.width, p.face_index + out);
-    } else {
-      std::copy(faces_seen, faces_seen + p.width, p.short_face_index + out);
-    }
-    if (p.depth) store_row(p, vertices, faces_seen, row, p.depth + out, p.weights + 3 * out);
-  }
-}
-
-}  // namespace
 
 template <class T>
 void rasterize_cpu(const RasterizeParams<T>& p, int threads) {
-  // An image is drawn whole where there are enough of them, else in bands.
-  const int64_t bands_wanted =
-      std::max<int64_t>(1, 4 * threads / std::max<int64_t>(p.num_meshes, 1));
-  const int64_t num_bands = threads > 1 ? std::min<int64_t>(bands_wanted, (p.height + 31) / 32) : 1;
-  const int even_rows = static_cast<int>((p.height + num_bands - 1) / num_bands);
-  const int rows = (even_rows + p.factor - 1) / p.factor * p.factor;
-  struct Workspace {
-    Band<T> band;
-    Sides sides;
-  };
-  parallel_for(
-      p.num_meshes * num_bands, 1, threads,
-      [&] { return Workspace{Band<T>(p, rows), Sides(p.num_faces)}; },
-      [&](Workspace& work, int64_t task, int64_t) {
-        const int64_t mesh = task / num_bands;
-        const int first = static_cast<int>(task % num_bands) * rows;
-        if (first >= p.height) return;
-        const T* vertices = p.vertices + mesh * p.num_vertices * 3;
-        work.band.start(p, first, std::min(rows, p.height - first));
-        draw(p, mesh, vertices, work.band, work.sides);
-        store_band(p, mesh, vertices, work.band);
-      });
+  NR3D_CALL_KERNEL(rasterize, p, threads);
 }
 
 template void rasterize_cpu(const RasterizeParams<float>&, int);

@@ -1,15 +1,9 @@
 // What a line of an image holds: the runs of pixels in which one face is seen, and the pixels that
-// can pull at an edge. Most pixels of a training image cannot.
-#pragma once
-#include <algorithm>
-#include <cstdint>
-#include <cstring>
-#include <vector>
-
-#include "lines.h"
-#include "pack.h"
+// can pull at an edge. Most pixels of a training image cannot. No include guard: see isa.h.
 
 namespace nr3d {
+namespace NR3D_ISA {
+namespace {
 
 // Pixels of a line by ascending position. The last pack is filled up with positions beyond the line
 // that do not pull.
@@ -39,57 +33,15 @@ struct Survey {
   Range covered;                // from the first to the last pixel with a face
   bool has_gaps = false;        // whether there is background between them
   PixelList<T> outside, inside;
-  std::vector<uint8_t> roles;  // [length, padded]
 
   explicit Survey(const KatoGradientParams<T>& p)
-      : starts(room(p)), outside(p, room(p)), inside(p, room(p)), roles(room(p)) {}
+      : starts(room(p)), outside(p, room(p)), inside(p, room(p)) {}
 
-  // Eight are picked at a time, a pack is filled up, and a run ends where another starts.
-  static int64_t room(const KatoGradientParams<T>& p) { return std::max(p.height, p.width) + 24; }
+  // A pack is picked at a time and filled up, and a run ends where another starts.
+  static int64_t room(const KatoGradientParams<T>& p) {
+    return std::max(p.height, p.width) + 2 * Pack<T>::kLanes + 1;
+  }
 };
-
-// Bits of what a pixel does: start a run, pull from outside or from inside a face.
-constexpr uint8_t kStart = 1, kOutside = 2, kInside = 4;
-
-// In a silhouette uncovered pixels that should be brighter pull from outside, covered ones that
-// should be darker from inside. In any other image every pixel with a gradient may do both.
-template <class T>
-NR3D_HD void find_roles(const KatoGradientParams<T>& p, const Line<T>& line,
-                        uint8_t* __restrict roles) {
-  const int begin = line.pixels.first, end = line.pixels.last + 1;
-  const int32_t* __restrict face = line.face_index;
-  const T* __restrict grad = line.grad;
-  if (!line.color) {
-    for (int i = begin; i < end; ++i) {
-      const int outside = (face[i] < 0) & (grad[i] < T(0));
-      const int inside = (face[i] >= 0) & (grad[i] > T(0));
-      roles[i] = static_cast<uint8_t>(outside * kOutside + inside * kInside);
-    }
-  } else {
-    std::fill(roles + begin, roles + end, uint8_t{0});
-    for (int c = 0; c < p.num_channels; ++c, grad += line.grad_plane) {
-      for (int i = begin; i < end; ++i) {
-        const uint8_t role = face[i] >= 0 ? kOutside | kInside : kOutside;
-        roles[i] |= grad[i] == T(0) ? uint8_t{0} : role;
-      }
-    }
-  }
-  roles[begin] |= kStart;
-  for (int i = begin + 1; i < end; ++i) roles[i] |= face[i] != face[i - 1] ? kStart : uint8_t{0};
-  std::fill_n(roles + end, 8, uint8_t{0});
-}
-
-// Append those of eight pixels, from `first` on, that have the role.
-template <uint8_t kRole>
-NR3D_HD void pick_pixels(uint64_t roles, int first, int32_t* picked, int& num_picked) {
-  roles /= kRole;  // its bit becomes the lowest of each byte
-  int num = num_picked;
-  for (int i = 0; i < 8; ++i, roles >>= 8) {
-    picked[num] = first + i;
-    num += roles & 1;
-  }
-  num_picked = num;
-}
 
 // Read the colors and gradients of the pixels that were picked.
 template <class T>
@@ -135,29 +87,49 @@ NR3D_HD void find_covered(const Line<T>& line, Survey<T>& survey) {
   survey.has_gaps = num_faceless > !begins + !ends;
 }
 
+// Sort `count` pixels, at most a pack, from `first` on. In a silhouette uncovered pixels that
+// should be brighter pull from outside, covered ones that should be darker from inside. In any
+// other image every pixel with a gradient may do both.
+template <class T>
+NR3D_HD void survey_pixels(const KatoGradientParams<T>& p, const Line<T>& line, int first,
+                           int count, Survey<T>& survey) {
+  using V = typename Pack<T>::Values;
+  using Integers = typename Pack<T>::Integers;
+  const int32_t* faces = line.face_index + first;
+  const Integers face = load_some<Integers>(faces, count);
+  const bool begins = first == line.pixels.first;
+  const Integers before = begins ? face : load_some<Integers>(faces - 1, count);
+  const uint32_t starts = bits_of(face != before), covered = bits_of(face >= 0);
+  uint32_t outside = 0, inside = 0;
+  for (int c = 0; c < p.num_channels; ++c) {
+    const V grad = load_some<V>(line.grad + c * line.grad_plane + first, count);
+    outside |= line.color ? bits_of(grad != V{}) : bits_of(grad < V{}) & ~covered;
+    inside |= line.color ? outside & covered : bits_of(grad > V{}) & covered;
+  }
+  if ((starts | outside | inside) == 0) return;
+  pick<T>(starts, first, survey.starts.data(), survey.num_runs);
+  if ((outside | inside) == 0) return;
+  pick<T>(outside, first, survey.outside.pixel.data(), survey.outside.count);
+  pick<T>(inside, first, survey.inside.pixel.data(), survey.inside.count);
+}
+
 template <class T>
 NR3D_HD void survey_line(const KatoGradientParams<T>& p, const Line<T>& line, Survey<T>& survey) {
-  find_roles(p, line, survey.roles.data());
-  uint64_t pulls;
-  std::memset(&pulls, kOutside | kInside, 8);
-  int num_runs = 0, num_outside = 0, num_inside = 0;
-  const int end = line.pixels.last + 1;
-  for (int i = line.pixels.first; i < end; i += 8) {
-    uint64_t roles;
-    std::memcpy(&roles, survey.roles.data() + i, 8);
-    if (roles == 0) continue;
-    pick_pixels<kStart>(roles, i, survey.starts.data(), num_runs);
-    if ((roles & pulls) == 0) continue;
-    pick_pixels<kOutside>(roles, i, survey.outside.pixel.data(), num_outside);
-    pick_pixels<kInside>(roles, i, survey.inside.pixel.data(), num_inside);
-  }
-  std::fill_n(survey.starts.data() + num_runs, Pack<T>::kLanes + 1, end);
-  survey.num_runs = num_runs;
+  constexpr int kLanes = Pack<T>::kLanes;
+  const int begin = line.pixels.first, end = line.pixels.last + 1;
+  survey.starts[0] = begin;
+  survey.num_runs = 1;
+  survey.outside.count = survey.inside.count = 0;
+  survey_pixels(p, line, begin, 1, survey);  // alone: nothing is before it
+  int i = begin + 1;
+  for (; i + kLanes <= end; i += kLanes) survey_pixels(p, line, i, kLanes, survey);
+  if (i < end) survey_pixels(p, line, i, end - i, survey);
+  std::fill_n(survey.starts.data() + survey.num_runs, kLanes + 1, end);
   find_covered(line, survey);
-  survey.outside.count = num_outside;
-  survey.inside.count = num_inside;
   fill_list(p, line, survey.outside);
   fill_list(p, line, survey.inside);
 }
 
+}  // namespace
+}  // namespace NR3D_ISA
 }  // namespace nr3d

@@ -144,12 +144,16 @@ def _examine_ops(native: Any, complaint: str) -> list[Finding]:
     if native is None:
         remedy = "run pip install -e . in the checkout"
         return [Finding("native module", f"missing: {complaint}", remedy, is_fatal=True)]
+    try:
+        instructions = Finding("instructions", native.instruction_set())
+    except ValueError as error:
+        instructions = Finding("instructions", str(error), "unset NR3D_ISA", is_fatal=True)
     missing = [name for name in OPS if not hasattr(torch.ops.nr3d, name)]
     present = ", ".join(name for name in OPS if name not in missing)
     if missing:
         remedy = f"{', '.join(missing)} missing: rebuild by pip install -e ."
-        return [Finding("operations", present, remedy, is_fatal=True)]
-    return [Finding("operations", present)]
+        return [instructions, Finding("operations", present, remedy, is_fatal=True)]
+    return [instructions, Finding("operations", present)]
 
 
 def _examine_torch_devices() -> list[Finding]:

@@ -102,6 +102,20 @@ def test_a_missing_operation_is_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "knit missing" in found.remedy
 
 
+class Choosy:
+    """Stands for the native module with a bad NR3D_ISA."""
+
+    def instruction_set(self) -> str:
+        raise ValueError("NR3D_ISA: the environment variable must be ...")
+
+
+def test_a_bad_choice_of_instructions_is_fatal() -> None:
+    found = by_subject(doctor._examine_ops(Choosy(), ""))["instructions"]
+    assert found.is_fatal
+    assert found.state.startswith("NR3D_ISA")
+    assert found.remedy == "unset NR3D_ISA"
+
+
 def test_a_missing_package_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "PACKAGES", ("no-such-package", "nor-this"))
     monkeypatch.setattr(doctor, "OPTIONAL", ("nor-this",))

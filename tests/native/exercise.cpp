@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "checks.h"
+#include "isa.h"
 #include "kato_gradient.h"
 #include "ops.h"
 #include "project.h"
@@ -245,5 +246,5 @@ int main() {
   exercise_range<int64_t>();
   exercise_ops<float>();
   exercise_ops<double>();
-  std::puts("done");
+  std::printf("done with %s\n", nr3d::name_of(nr3d::best_isa()));
 }
