@@ -31,9 +31,9 @@ from nr3d.geometry import Mesh
 from .workloads import Workload, make_workload
 
 try:
-    from .deodr_peer import DeodrSilhouettes
+    from .deodr_peer import DeodrRasterizer, DeodrScenes
 except ImportError:  # the peer is optional
-    DeodrSilhouettes = None
+    DeodrScenes = DeodrRasterizer = None
 
 
 def seconds(run: Callable[[Mesh], object], workload: Workload, threads: int) -> float:
@@ -51,8 +51,9 @@ def measure(workload: Workload, rounds: int) -> dict[str, list[float]]:
         "nr3d, 1 thread": (workload.run, 1),
         "nr3d, 2 threads": (workload.run, 2),
     }
-    if DeodrSilhouettes is not None:
-        contenders["DEODR"] = (DeodrSilhouettes(workload).run, 1)
+    if DeodrScenes is not None:
+        contenders["DEODR"] = (DeodrScenes(workload).run, 1)
+        contenders["DEODR's rasterizer alone"] = (DeodrRasterizer(workload).run, 1)
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for round_number in range(rounds + 1):
         for name, (run, threads) in contenders.items():
@@ -132,7 +133,7 @@ def main() -> None:
     if arguments.peak_memory:
         _print_peak_memory()
         return
-    if DeodrSilhouettes is None:
+    if DeodrScenes is None:
         print("DEODR is not installed: no peer in this run (pip install deodr trimesh)")
     results = {name: measure(make_workload(name), arguments.rounds) for name in ("W1", "W2")}
     figures = report(results, peak_memory_mb())

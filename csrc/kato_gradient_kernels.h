@@ -128,7 +128,9 @@ void gradient_of_image(const KatoGradientParams<T>& p, int64_t mesh, int threads
       walk_lines(image, on_rows, Axis::kRows, all_rows, all_columns, threads, work, grad);
   if (!found.is_face_index) refuse_face_index(image);
   if (found.covered_columns.is_empty()) return;
-  walk_lines(image, on_columns, Axis::kColumns, found.covered_columns, found.rows, threads, work,
+  // Of a silhouette all is known about the rows that were left out; of a color it is not.
+  const Range& rows = image.color ? all_rows : found.rows;
+  walk_lines(image, on_columns, Axis::kColumns, found.covered_columns, rows, threads, work,
              grad + 1);
   if (p.factor == 1) return;
   const T share = T(1) / (p.factor * p.factor);  // of a pixel in the mean

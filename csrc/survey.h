@@ -90,41 +90,59 @@ NR3D_HD void find_covered(const Line<T>& line, Survey<T>& survey) {
 // Sort `count` pixels, at most a pack, from `first` on. In a silhouette uncovered pixels that
 // should be brighter pull from outside, covered ones that should be darker from inside. In any
 // other image every pixel with a gradient may do both.
-template <class T>
-NR3D_HD void survey_pixels(const KatoGradientParams<T>& p, const Line<T>& line, int first,
-                           int count, Survey<T>& survey) {
+template <bool kIsSilhouette, class T>
+NR3D_HD void survey_pixels(int num_channels, const Line<T>& line, int first, int count,
+                           Survey<T>& survey) {
   using V = typename Pack<T>::Values;
   using Integers = typename Pack<T>::Integers;
   const int32_t* faces = line.face_index + first;
-  const Integers face = load_some<Integers>(faces, count);
+  const Integers face = load_some<Integers>(faces, count), covered = face >= 0;
   const bool begins = first == line.pixels.first;
-  const Integers before = begins ? face : load_some<Integers>(faces - 1, count);
-  const uint32_t starts = bits_of(face != before), covered = bits_of(face >= 0);
-  uint32_t outside = 0, inside = 0;
-  for (int c = 0; c < p.num_channels; ++c) {
-    const V grad = load_some<V>(line.grad + c * line.grad_plane + first, count);
-    outside |= line.color ? bits_of(grad != V{}) : bits_of(grad < V{}) & ~covered;
-    inside |= line.color ? outside & covered : bits_of(grad > V{}) & covered;
+  const Integers changes = begins ? Integers{} : face != load_some<Integers>(faces - 1, count);
+  Integers outside, inside;
+  if (kIsSilhouette) {
+    const V grad = load_some<V>(line.grad + first, count);
+    outside = ~covered & (grad < V{});
+    inside = covered & (grad > V{});
+  } else {
+    outside = Integers{};
+    for (int c = 0; c < num_channels; ++c) {
+      outside |= load_some<V>(line.grad + c * line.grad_plane + first, count) != V{};
+    }
+    inside = covered & outside;
   }
-  if ((starts | outside | inside) == 0) return;
-  pick<T>(starts, first, survey.starts.data(), survey.num_runs);
-  if ((outside | inside) == 0) return;
-  pick<T>(outside, first, survey.outside.pixel.data(), survey.outside.count);
-  pick<T>(inside, first, survey.inside.pixel.data(), survey.inside.count);
+  const Integers pulls = outside | inside;
+  if (!any(changes | pulls)) return;
+  pick<T>(bits_of(changes), first, survey.starts.data(), survey.num_runs);
+  if (!any(pulls)) return;
+  pick<T>(bits_of(outside), first, survey.outside.pixel.data(), survey.outside.count);
+  pick<T>(bits_of(inside), first, survey.inside.pixel.data(), survey.inside.count);
+}
+
+template <bool kIsSilhouette, class T>
+NR3D_HD void survey_all_pixels(int num_channels, const Line<T>& line, Survey<T>& survey) {
+  constexpr int kLanes = Pack<T>::kLanes;
+  int i = line.pixels.first;
+  const int end = line.pixels.last + 1;
+  survey_pixels<kIsSilhouette>(num_channels, line, i++, 1, survey);  // nothing is before it
+  for (; i + kLanes <= end; i += kLanes) {
+    survey_pixels<kIsSilhouette>(num_channels, line, i, kLanes, survey);
+  }
+  if (i < end) survey_pixels<kIsSilhouette>(num_channels, line, i, end - i, survey);
 }
 
 template <class T>
 NR3D_HD void survey_line(const KatoGradientParams<T>& p, const Line<T>& line, Survey<T>& survey) {
-  constexpr int kLanes = Pack<T>::kLanes;
-  const int begin = line.pixels.first, end = line.pixels.last + 1;
-  survey.starts[0] = begin;
+  survey.starts[0] = line.pixels.first;
   survey.num_runs = 1;
   survey.outside.count = survey.inside.count = 0;
-  survey_pixels(p, line, begin, 1, survey);  // alone: nothing is before it
-  int i = begin + 1;
-  for (; i + kLanes <= end; i += kLanes) survey_pixels(p, line, i, kLanes, survey);
-  if (i < end) survey_pixels(p, line, i, end - i, survey);
-  std::fill_n(survey.starts.data() + survey.num_runs, kLanes + 1, end);
+  if (line.color) {
+    survey_all_pixels<false>(p.num_channels, line, survey);
+  } else {
+    survey_all_pixels<true>(1, line, survey);
+  }
+  const int end = line.pixels.last + 1;
+  std::fill_n(survey.starts.data() + survey.num_runs, Pack<T>::kLanes + 1, end);
   find_covered(line, survey);
   fill_list(p, line, survey.outside);
   fill_list(p, line, survey.inside);

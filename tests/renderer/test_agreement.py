@@ -149,3 +149,17 @@ def test_a_corner_on_a_pixel_centre_ends_its_line():
     scene = Scene(vertices, faces, (size, size), image, grad_image, fill_back=True)
     face_index = check_forward(scene)
     check_backward(scene, face_index, 1e-4)
+
+
+def test_the_color_beyond_an_edge_counts_where_its_row_is_empty():
+    """The lower row has neither a face nor a gradient, yet the face's pixel may take its color."""
+    vertices = torch.tensor([[[0.0, 0, 1], [1, 0, 1], [0, 1, 1]]], dtype=torch.float64)
+    faces = torch.tensor([[0, 1, 2]])
+    face_index = torch.tensor([[[-1, 0], [-1, -1]]], dtype=torch.int32)
+    image = torch.tensor([[[[0.9, 0.7], [0.4, 0.1]]]], dtype=torch.float64)
+    grad_image = torch.tensor([[[[0.0, 1.0], [0.0, 0.0]]]], dtype=torch.float64)
+    arguments = (vertices, faces, face_index, image, grad_image)
+    native = native_kato_gradient(*arguments, eps=1e-4)
+    expected = reference.kato_gradient(*arguments, eps=1e-4)
+    assert expected[0, 0, 1] < 0
+    torch.testing.assert_close(native, expected)
