@@ -76,6 +76,8 @@ def prepare_view(
         vertices = at_least_float32(vertices)
     ops.check_mesh(function, vertices, faces)
     size = image_size if isinstance(image_size, tuple) else (image_size, image_size)
+    if len(size) != 2:
+        raise ValueError(f"{function}: image_size must be one side or (H, W), got {image_size}")
     for extent in size:
         check_count(function, "image_size", extent)
     return vertices, size

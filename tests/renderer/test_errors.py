@@ -79,6 +79,7 @@ BAD_MESHES = [
     ({"image_size": (8, 0)}, ValueError, "image_size must be at least 1, got 0"),
     ({"image_size": -3}, ValueError, "image_size must be at least 1, got -3"),
     ({"image_size": 8.0}, TypeError, "image_size must be an int, got float"),
+    ({"image_size": (8, 8, 8)}, ValueError, "image_size must be one side or (H, W), got (8, 8, 8)"),
     ({"near": 5.0, "far": 5.0}, ValueError, "far must be above 5, got 5.0"),
     ({"near": 7.0, "far": 5.0}, ValueError, "far must be above 7, got 5.0"),
     ({"near": NAN}, ValueError, "near must be finite, got nan"),
