@@ -1,17 +1,18 @@
-"""The OBJ reader and writer: what files in the wild hold, and what is refused."""
+"""The OBJ reader: what files in the wild hold, and what is refused."""
 
 from __future__ import annotations
 
-import math
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from nr3d.geometry import icosphere, load_mesh, normalize, save_obj
+from nr3d.geometry import icosphere, load_mesh, normalize
 
 SQUARE = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\n"
 WriteFile = Callable[..., Path]
@@ -117,6 +118,7 @@ def test_a_hundred_thousand_lines_take_less_than_a_second(write: WriteFile) -> N
         (SQUARE + "f 1 2 0\n", "line 5: f must point at vertices 1 to 4, got '1 2 0'"),
         (SQUARE + "f 1 2 -5\n", "line 5: f must point at vertices 1 to 4, got '1 2 -5'"),
         (SQUARE + "f 1 2 x\n", "line 5: f must be followed by vertex indices, got '1 2 x'"),
+        ("v 0 0 0 1 0 x\nf 1 1 1\n", "line 1: v must be followed by six numbers"),
         (SQUARE + "f 1\n", "line 5: f must be followed by vertex indices, got '1'"),
         (SQUARE + "f 1 2\n", "must hold faces, got nothing but edges"),
         (SQUARE + "f 1 2 3\nf 1 2", "line 6: f must have three corners at the end of the file"),
@@ -132,30 +134,128 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         load_mesh(tmp_path / "none.obj")
 
 
-def test_saved_mesh_comes_back_exactly(tmp_path: Path) -> None:
-    vertices, faces = torch.randn(20, 3), torch.randint(0, 20, (30, 3), dtype=torch.int32)
-    save_obj(tmp_path / "mesh.obj", vertices.requires_grad_(), faces)
-    mesh = load_mesh(tmp_path / "mesh.obj")
-    assert torch.equal(mesh.vertices, vertices.detach()) and torch.equal(mesh.faces, faces.long())
+def test_a_line_without_end_is_refused_before_it_fills_the_memory(write: WriteFile) -> None:
+    path = write(SQUARE + "# one\n" + "f" + " 1" * (16 << 20))
+    tracemalloc.start()
+    with pytest.raises(
+        ValueError, match="line 6: a line must have at most 1048576 bytes, got more"
+    ):
+        load_mesh(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20  # of 32 MB
+
+
+def test_continued_lines_are_joined_in_linear_time(write: WriteFile) -> None:
+    begin = time.process_time()
+    mesh = load_mesh(write(SQUARE + "f 1 \\\n" + " 2 \\\n" * 200_000 + "3\n"))
+    assert len(mesh.faces) == 200_000
+    assert time.process_time() - begin < 2.0  # 0.2 s where measured
+
+
+def test_edges_may_have_any_number_of_faces(write: WriteFile) -> None:
+    fan = "f 1 2 3\nf 1 2 4\nf 2 1 3\nf 1 2 3\nf 1 1 1\n"
+    assert len(load_mesh(write(SQUARE + fan)).faces) == 5
+
+
+def test_six_numbers_are_a_position_and_a_colour(write: WriteFile) -> None:
+    mesh = load_mesh(write("v 0 0 0 1 0 0\nv 1 0 0 0 1.5 0\nv 1 1 0 0 -1 .5 1\nf 1 2 3\n"))
+    assert mesh.vertex_colors is not None and mesh.face_colors is not None
+    assert mesh.vertex_colors.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0.5]]
+    torch.testing.assert_close(mesh.face_colors, torch.tensor([[1 / 3, 1 / 3, 1 / 6]]))
+
+
+TEXTURED = "mtllib a.mtl\n" + SQUARE + "vt 0 0\nvt 1\nvt 1 1 0\nusemtl a\n"
+
+
+@pytest.fixture
+def red_image(tmp_path: Path) -> Path:
+    Image.new("RGB", (3, 2), (255, 51, 0)).save(tmp_path / "red one.png")
+    return tmp_path / "red one.png"
+
+
+def test_textures_are_read(write: WriteFile, red_image: Path) -> None:
+    options = "-clamp on -o 0.5 -s 2 3 1 -bm 1"
+    write(f"newmtl a\nKd 0 0 1\nmap_Kd {options} red one.png\nnewmtl b\nKd 0 1 0\n", "a.mtl")
+    faces = "f 1/1 2/2 3/-1\nf 1/3 2 3//1\nusemtl b\nf 1/1 2/2 3/3 4/1\nusemtl c\nf 1 2 3\n"
+    mesh = load_mesh(write(TEXTURED + faces), textures=True)
+    first, second = mesh.materials
+    assert (first.name, first.diffuse, first.clamp) == ("a", (0.0, 0.0, 1.0), True)
+    assert first.texture is not None and first.texture.shape == (3, 2, 3)
+    torch.testing.assert_close(first.texture[:, 0, 0], torch.tensor([1.0, 0.2, 0.0]))
+    assert (second.name, second.texture, second.clamp) == ("b", None, False)
+    assert mesh.face_material is not None and mesh.uvs is not None
+    assert mesh.face_material.tolist() == [0, 0, 1, 1, -1]
+    assert mesh.uvs.tolist() == [
+        [[0.5, 0], [2.5, 0], [2.5, 3]],
+        [[2.5, 3], [0.5, 0], [0.5, 0]],  # without texture coordinates: (0, 0), then moved
+        [[0, 0], [1, 0], [1, 1]],
+        [[0, 0], [1, 1], [0, 0]],
+        [[0, 0], [0, 0], [0, 0]],
+    ]
+    assert mesh.face_colors is not None
+    red, green, grey = [1.0, 0.2, 0.0], [0.0, 1.0, 0.0], [0.5] * 3
+    torch.testing.assert_close(
+        mesh.face_colors, torch.tensor([red, red, green, green, grey]), rtol=0, atol=1e-6
+    )
+
+
+def test_without_textures_images_need_not_be_there(write: WriteFile) -> None:
+    write("newmtl a\nKd 0 0 1\nmap_Kd /etc/none.png\n", "a.mtl")
+    mesh = load_mesh(write(TEXTURED + "f 1/1 2/9 3/x\n"))
+    assert mesh.uvs is None and mesh.materials[0].texture is None
+    assert mesh.face_colors is not None and mesh.face_colors.tolist() == [[0, 0, 1]]
+
+
+def test_images_of_unused_materials_need_not_be_there(write: WriteFile) -> None:
+    write("newmtl a\nKd 0 0 1\nnewmtl b\nmap_Kd none.png\n", "a.mtl")
+    mesh = load_mesh(write(TEXTURED + "f 1 2 3\n"), textures=True)
+    assert len(mesh.materials) == 1 and mesh.uvs is not None
 
 
 @pytest.mark.parametrize(
-    ("vertices", "faces", "kind", "message"),
+    ("texture", "face", "message"),
     [
-        (torch.zeros(1, 4, 3), torch.zeros(1, 3).long(), ValueError, r"shape \[V, 3\]"),
-        (torch.zeros(4, 3), torch.zeros(1, 3), TypeError, "faces must be int32 or int64"),
-        (torch.full((4, 3), math.nan), torch.zeros(1, 3).long(), ValueError, "must be finite"),
-        (torch.zeros(4, 3), torch.tensor([[0, 1, 4]]), ValueError, r"\[0, 4\), got 4"),
-        (torch.zeros(4, 3), torch.tensor([[0, 1, -1]]), ValueError, r"\[0, 4\), got -1"),
+        ("vt 0 0", "1/1 2/2 3/1", "line 6: f must point at texture coordinates 1 to 1, got '1/1"),
+        ("vt 0 0", "1/0 2/1 3/1", "line 6: f must point at texture coordinates 1 to 1, got '1/0"),
+        ("vt 0 0", "1/-2 2/1 3/1", "line 6: f must point at texture coordinates 1 to 1"),
+        ("vt 0 0", "1/a 2/1 3/1", "line 6: f must hold whole numbers as texture indices, got '1/a"),
+        ("vt 0 0", "1 2 3 /1", "line 6: f must hold whole numbers as texture indices"),
+        ("vt 0 nan", "1/1 2/1 3/1", "line 5: vt must hold finite float32 numbers, got '0 nan'"),
+        ("vt", "1/1 2/1 3/1", "line 5: vt must be followed by two numbers, got ''"),
     ],
 )
-def test_unfit_meshes_are_not_saved(
-    tmp_path: Path,
-    vertices: torch.Tensor,
-    faces: torch.Tensor,
-    kind: type[Exception],
-    message: str,
+def test_damaged_texture_coordinates_are_refused(
+    write: WriteFile, texture: str, face: str, message: str
 ) -> None:
-    with pytest.raises(kind, match=f"save_obj: .*{message}"):
-        save_obj(tmp_path / "mesh.obj", vertices, faces)
-    assert not (tmp_path / "mesh.obj").exists()
+    path = write(f"{SQUARE}{texture}\nf {face}\n")
+    with pytest.raises(ValueError, match=f"^load_mesh: .*mesh.obj, {message}"):
+        load_mesh(path, textures=True)
+    load_mesh(path)
+
+
+def test_missing_material_file_is_an_error_with_textures(write: WriteFile) -> None:
+    path = write("mtllib none.mtl\n" + SQUARE + "usemtl a\nf 1 2 3\n")
+    with pytest.raises(FileNotFoundError, match="material file .*none.mtl of .*mesh.obj not found"):
+        load_mesh(path, textures=True)
+
+
+def test_missing_image_is_named_with_who_names_it(write: WriteFile) -> None:
+    write("newmtl a\nmap_Kd none.png\n", "a.mtl")
+    message = "^load_mesh: texture image .*none.png named by .*a.mtl, line 2 not found"
+    with pytest.raises(FileNotFoundError, match=message):
+        load_mesh(write(TEXTURED + "f 1/1 2/2 3/3\n"), textures=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["../a.mtl", "/etc/a.mtl", "b/../../a.mtl", "C:\\a.mtl", "..\\a.mtl"]
+)
+def test_material_files_elsewhere_are_not_read(write: WriteFile, tmp_path: Path, name: str) -> None:
+    write("newmtl a\nKd 1 0 0\n", "a.mtl")
+    (tmp_path / "inner").mkdir()
+    path = write(f"mtllib {name}\n{SQUARE}usemtl a\nf 1 2 3\n", "inner/mesh.obj")
+    message = "load_mesh: material file named by .*mesh.obj must lie inside .*inner, got "
+    with pytest.raises(ValueError, match=message):
+        load_mesh(path, textures=True)
+    with pytest.warns(UserWarning, match=message):
+        assert load_mesh(path).face_colors is None

@@ -1,0 +1,34 @@
+"""Files that a mesh file names: material files and images."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PureWindowsPath
+
+
+def linked_file(root: Path, name: str, *, beside: Path, place: str) -> Path:
+    """Give the path of a file that another one names, which need not be there.
+
+    Args:
+        root: The folder of the mesh file; nothing outside it is read.
+        name: As written; a backslash separates folders too.
+        beside: The folder that `name` is relative to, `root` or inside it.
+        place: What the file is and who names it, for the message.
+
+    Raises:
+        ValueError: If the name is absolute or leads out of `root`.
+    """
+    relative = name.replace("\\", "/")
+    inner = os.path.normpath(os.path.join(os.path.relpath(beside, root), relative))
+    is_absolute = relative.startswith("/") or PureWindowsPath(name).drive != ""
+    if is_absolute or inner.split(os.sep)[0] == os.pardir:
+        raise ValueError(
+            f"load_mesh: {place} must lie inside {root}, got {name!r}; "
+            "copy it beside the mesh and name it without folders"
+        )
+    return root / inner
+
+
+def decode_name(name: bytes) -> str:
+    """Give a file name as the file system wants it, whatever its encoding."""
+    return name.decode(errors="surrogateescape")
