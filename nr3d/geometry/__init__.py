@@ -4,7 +4,8 @@ from nr3d.geometry.camera import eye_from_angles, look, look_at, orthographic, p
 from nr3d.geometry.files import load_mesh, normalize
 from nr3d.geometry.icosphere import icosphere
 from nr3d.geometry.mesh import LoadedMesh, Mesh
-from nr3d.geometry.obj import save_obj
+from nr3d.geometry.normals import face_normals, vertex_normals
+from nr3d.geometry.obj import load_obj, save_obj
 from nr3d.geometry.topology import edges_with_opposite_vertices
 from nr3d.geometry.voxelize import voxelize, voxelize_surface
 
@@ -13,14 +14,17 @@ __all__ = [
     "Mesh",
     "edges_with_opposite_vertices",
     "eye_from_angles",
+    "face_normals",
     "icosphere",
     "load_mesh",
+    "load_obj",
     "look",
     "look_at",
     "normalize",
     "orthographic",
     "perspective",
     "save_obj",
+    "vertex_normals",
     "voxelize",
     "voxelize_surface",
 ]

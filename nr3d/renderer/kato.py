@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -49,7 +51,7 @@ def kato_silhouettes(
     vertices: Tensor,
     faces: Tensor,
     *,
-    image_size: int | tuple[int, int],
+    image_size: int | Sequence[int],
     anti_aliasing: bool = True,
     near: float = 0.1,
     far: float = 100.0,

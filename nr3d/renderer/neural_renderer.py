@@ -1,4 +1,4 @@
-"""The renderer of a training loop: meshes and eyes in, silhouettes out."""
+"""The renderer of a training loop: meshes and eyes in, images out."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from torch import Tensor, nn
 from nr3d import ops as ops  # registers torch.ops.nr3d
 from nr3d.checks import (
     at_least_float32,
-    check_count,
+    check_choice,
     check_range,
     check_tensor,
     format_shape,
 )
 from nr3d.geometry import Mesh
 from nr3d.geometry.camera import ORIGIN, UP, as_vectors, camera_axes
+from nr3d.renderer.appearance import Appearance
 from nr3d.renderer.kato import kato_silhouettes
+from nr3d.renderer.lights import Lights
+from nr3d.renderer.rasterize import check_size, rasterize
+from nr3d.renderer.rendering import OUTPUTS, Rendering, Scene, draw
 
 Vectors: TypeAlias = Tensor | Sequence[float]
 
@@ -30,8 +34,9 @@ class NeuralRenderer(nn.Module):
     `eye_from_angles` gives eyes from distance, elevation and azimuth.
 
     Args:
-        image_size: Side of the images, in pixels.
-        viewing_angle: Half the field of view, in degrees, in (0, 90); unused without `perspective`.
+        image_size: Side of the images, or (H, W), in pixels.
+        viewing_angle: Half the field of view along the height, in degrees, in (0, 90); unused
+            without `perspective`.
         perspective: Perspective projection; otherwise orthographic, one unit to one NDC unit.
         anti_aliasing: Draw at twice the size and average 2 x 2 pixels.
         near: Depths up to this are not drawn, in scene units.
@@ -47,7 +52,7 @@ class NeuralRenderer(nn.Module):
     def __init__(
         self,
         *,
-        image_size: int = 64,
+        image_size: int | Sequence[int] = 64,
         viewing_angle: float = 30.0,
         perspective: bool = True,
         anti_aliasing: bool = True,
@@ -57,7 +62,7 @@ class NeuralRenderer(nn.Module):
         fill_back: bool = True,
     ) -> None:
         super().__init__()
-        check_count("NeuralRenderer", "image_size", image_size)
+        self.height, self.width = check_size("NeuralRenderer", image_size)
         check_range("NeuralRenderer", "viewing_angle", viewing_angle, above=0, below=90)
         check_range("NeuralRenderer", "far", far, above=near)
         check_range("NeuralRenderer", "eps", eps, at_least=0)
@@ -102,6 +107,8 @@ class NeuralRenderer(nn.Module):
             axes.expand(num_meshes, num_views, 3, 3),
             math.tan(math.radians(self.viewing_angle)) if self.perspective else 0.0,
         )
+        if self.height != self.width:  # pixels are square
+            projected = projected * projected.new_tensor([self.height / self.width, 1.0, 1.0])
         return projected
 
     def silhouettes(
@@ -128,7 +135,7 @@ class NeuralRenderer(nn.Module):
             images = kato_silhouettes(
                 vertices,
                 mesh.faces,
-                image_size=self.image_size,
+                image_size=(self.height, self.width),
                 anti_aliasing=self.anti_aliasing,
                 near=self.near,
                 far=self.far,
@@ -136,6 +143,110 @@ class NeuralRenderer(nn.Module):
                 fill_back=self.fill_back,
             )
         return images.reshape(mesh.vertices.shape[0], eyes.shape[1], *images.shape[1:])
+
+    def render(
+        self,
+        mesh: Mesh,
+        eyes: Tensor | None = None,
+        *,
+        at: Vectors | None = None,
+        up: Vectors | None = None,
+        projected: Tensor | None = None,
+        outputs: Sequence[str] = ("colors",),
+        appearance: Appearance | None = None,
+        lights: Lights | None = None,
+        smooth: bool = False,
+        background: Vectors = (0.0, 0.0, 0.0),
+    ) -> Rendering:
+        """Draw several images of every view from one rasterization.
+
+        Args:
+            mesh: B meshes.
+            eyes: As for `silhouettes`. [B, N, 3]
+            at: Likewise.
+            up: Likewise.
+            projected: Vertices that another camera projected, instead of eyes. [B, N, V, 3]
+            outputs: Some of `colors`, `silhouettes`, `depth`, `normals`.
+            appearance: Colours of the mesh (`VertexColors`, `FaceColors`, `CubeTextures`,
+                `ImageTexture`), white when absent.
+            lights: Light on it; colours as they are when absent.
+            smooth: Light by interpolated vertex normals instead of the normals of faces.
+            background: RGB behind the meshes. [3], or a tensor [B, 3]
+
+        Returns:
+            The images. Colours and silhouettes have Kato's gradient to the vertices, jointly if
+            both are drawn; depth has its exact one. Gradients also reach colours, textures, lights
+            and the camera.
+
+        Raises:
+            TypeError: A wrong dtype.
+            ValueError: As for `silhouettes`; an unknown output; both or none of `eyes` and
+                `projected`.
+        """
+        for name in outputs:
+            check_choice("NeuralRenderer", "outputs", name, OUTPUTS)
+        if (eyes is None) == (projected is None):
+            raise ValueError(
+                "NeuralRenderer: either eyes or projected must be given, got both or none"
+            )
+        with torch.autocast(mesh.vertices.device.type, enabled=False):
+            if eyes is not None:
+                views = self.project(mesh, eyes, at=at, up=up)
+            else:
+                shape = (mesh.vertices.shape[0], "N", mesh.vertices.shape[1], 3)
+                check_tensor(
+                    "NeuralRenderer", "projected", projected, shape=shape, like=mesh.vertices
+                )
+                assert projected is not None
+                views = projected.flatten(0, 1)
+            factor = 2 if self.anti_aliasing else 1
+            fragments = rasterize(
+                views,
+                mesh.faces,
+                image_size=(factor * self.height, factor * self.width),
+                near=self.near,
+                far=self.far,
+                fill_back=self.fill_back,
+            )
+            scene = Scene(
+                at_least_float32(mesh.vertices),
+                mesh.faces,
+                views,
+                fragments,
+                appearance,
+                lights,
+                smooth,
+                background,
+            )
+            return draw(scene, outputs, eps=self.eps, anti_aliasing=self.anti_aliasing)
+
+    def depth(self, mesh: Mesh, eyes: Tensor) -> Tensor:
+        """Draw depths, `far` where there is nothing; see `render`. [B, N, H, W]"""
+        depth = self.render(mesh, eyes, outputs=("depth",)).depth
+        assert depth is not None
+        return depth
+
+    def normals(self, mesh: Mesh, eyes: Tensor) -> Tensor:
+        """Draw normals in the mesh frame, 0 where there is nothing. [B, N, 3, H, W]"""
+        normals = self.render(mesh, eyes, outputs=("normals",)).normals
+        assert normals is not None
+        return normals
+
+    def colors(
+        self,
+        mesh: Mesh,
+        eyes: Tensor,
+        appearance: Appearance,
+        *,
+        lights: Lights | None = None,
+        background: Vectors = (0.0, 0.0, 0.0),
+    ) -> Tensor:
+        """Draw colours; see `render`. [B, N, 3, H, W]"""
+        colors = self.render(
+            mesh, eyes, appearance=appearance, lights=lights, background=background
+        ).colors
+        assert colors is not None
+        return colors
 
 
 def _of_views(argument: str, value: Vectors, num_views: int, points: Tensor) -> Tensor:

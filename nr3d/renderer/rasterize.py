@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,7 +33,7 @@ def rasterize(
     vertices: Tensor,
     faces: Tensor,
     *,
-    image_size: int | tuple[int, int],
+    image_size: int | Sequence[int],
     near: float = 0.1,
     far: float = 100.0,
     fill_back: bool = True,
@@ -69,15 +70,20 @@ def rasterize(
 
 
 def prepare_view(
-    function: str, vertices: Tensor, faces: Tensor, image_size: int | tuple[int, int]
+    function: str, vertices: Tensor, faces: Tensor, image_size: int | Sequence[int]
 ) -> tuple[Tensor, tuple[int, int]]:
     """Check what is drawn and how large; give vertices in at least float32, and (H, W)."""
     if isinstance(vertices, Tensor):
         vertices = at_least_float32(vertices)
     ops.check_mesh(function, vertices, faces)
-    size = image_size if isinstance(image_size, tuple) else (image_size, image_size)
+    return vertices, check_size(function, image_size)
+
+
+def check_size(function: str, image_size: int | Sequence[int]) -> tuple[int, int]:
+    """Check the size of an image; give (H, W)."""
+    size = tuple(image_size) if isinstance(image_size, Sequence) else (image_size, image_size)
     if len(size) != 2:
         raise ValueError(f"{function}: image_size must be one side or (H, W), got {image_size}")
     for extent in size:
         check_count(function, "image_size", extent)
-    return vertices, size
+    return size

@@ -1,0 +1,124 @@
+"""What gives a mesh its colours: vertices, faces, texture cubes or an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from nr3d.renderer.cubes import sample_cubes
+from nr3d.renderer.interpolate import interpolate_vertices
+from nr3d.renderer.rasterize import Fragments
+from nr3d.renderer.uv import gather_faces, sample_uv
+
+
+class Appearance(Protocol):
+    """Gives the colour of every pixel from what is seen there."""
+
+    def colors(
+        self, fragments: Fragments, *, vertices: Tensor, faces: Tensor, num_views: int
+    ) -> Tensor:
+        """Colour M = B N views, N of each mesh.
+
+        Args:
+            fragments: Of `rasterize(vertices, faces)`.
+            vertices: Projected. [M, V, 3]
+            faces: [F, 3]
+            num_views: N.
+
+        Returns:
+            RGB, 0 where nothing is seen. [M, 3, H, W]
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class VertexColors:
+    """RGB at every vertex, interpolated in the scene.
+
+    Attributes:
+        values: [B or 1, V, 3]
+    """
+
+    values: Tensor
+
+    def colors(
+        self, fragments: Fragments, *, vertices: Tensor, faces: Tensor, num_views: int
+    ) -> Tensor:
+        """See `Appearance`."""
+        values = of_all_views(self.values, num_views)
+        return interpolate_vertices(values, fragments, vertices=vertices, faces=faces)
+
+
+@dataclass(frozen=True)
+class FaceColors:
+    """One RGB for each face.
+
+    Attributes:
+        values: [B or 1, F, 3]
+    """
+
+    values: Tensor
+
+    def colors(
+        self, fragments: Fragments, *, vertices: Tensor, faces: Tensor, num_views: int
+    ) -> Tensor:
+        """See `Appearance`."""
+        return gather_faces(of_all_views(self.values, num_views), fragments)
+
+
+@dataclass(frozen=True)
+class CubeTextures:
+    """A small cube of colours for each face, looked up at barycentric coordinates.
+
+    Attributes:
+        cubes: Entry [i, j, k] belongs to the weights (i, j, k) / (T - 1). [B or 1, F, T, T, T, 3]
+
+    Source: Kato et al. 2018.
+    """
+
+    cubes: Tensor
+
+    def colors(
+        self, fragments: Fragments, *, vertices: Tensor, faces: Tensor, num_views: int
+    ) -> Tensor:
+        """See `Appearance`."""
+        cubes = of_all_views(self.cubes, num_views)
+        return sample_cubes(cubes, fragments, vertices=vertices, faces=faces)
+
+
+@dataclass(frozen=True)
+class ImageTexture:
+    """An image, looked up at interpolated coordinates.
+
+    Attributes:
+        image: RGB. [B or 1, 3, h, w]
+        uvs: Coordinates of the corners of every face, (0, 0) at the image's bottom left. [F, 3, 2]
+        wrap: `repeat`, `mirror`, `clamp` or `border`.
+    """
+
+    image: Tensor
+    uvs: Tensor
+    wrap: str = "repeat"
+
+    def colors(
+        self, fragments: Fragments, *, vertices: Tensor, faces: Tensor, num_views: int
+    ) -> Tensor:
+        """See `Appearance`."""
+        return sample_uv(
+            of_all_views(self.image, num_views),
+            self.uvs,
+            fragments,
+            vertices=vertices,
+            faces=faces,
+            wrap=self.wrap,
+        )
+
+
+def of_all_views(values: Tensor, num_views: int) -> Tensor:
+    """Repeat what belongs to each of B meshes for its N views; what belongs to all serves all."""
+    if values.shape[0] == 1 or num_views == 1:
+        return values
+    return torch.repeat_interleave(values, num_views, dim=0)

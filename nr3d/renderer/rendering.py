@@ -1,0 +1,158 @@
+"""Several images from one rasterization."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, normalize
+
+from nr3d.geometry.normals import face_normals, vertex_normals
+from nr3d.renderer.appearance import Appearance, of_all_views
+from nr3d.renderer.depth import differentiable_depth
+from nr3d.renderer.interpolate import interpolate_vertices
+from nr3d.renderer.kato import kato_edges
+from nr3d.renderer.lights import Lights
+from nr3d.renderer.rasterize import Fragments
+
+OUTPUTS = ("colors", "silhouettes", "depth", "normals")
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """N views of each of B meshes; what was not asked for is None. Row 0 is the top.
+
+    Attributes:
+        colors: RGB. [B, N, 3, H, W]
+        silhouettes: Coverage in [0, 1]. [B, N, H, W]
+        depth: In scene units, `far` where there is nothing; anti-aliasing blends both at outlines.
+            [B, N, H, W]
+        normals: Unit vectors in the mesh frame, on the side that is seen; 0 where there is nothing.
+            [B, N, 3, H, W]
+        fragments: What is seen at every pixel before anti-aliasing. View n of mesh b is row
+            b N + n. [B N, ...]
+    """
+
+    fragments: Fragments
+    colors: Tensor | None = None
+    silhouettes: Tensor | None = None
+    depth: Tensor | None = None
+    normals: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is drawn.
+
+    Attributes:
+        vertices: In the mesh frame. [B, V, 3]
+        faces: [F, 3]
+        projected: [B N, V, 3]
+        fragments: Of `projected`.
+        appearance: Colours of the mesh; white when absent.
+        lights: Light on it; colours as they are when absent.
+        is_smooth: Light by interpolated vertex normals, else by the normals of faces.
+        background: RGB. [3] or [B, 3]
+    """
+
+    vertices: Tensor
+    faces: Tensor
+    projected: Tensor
+    fragments: Fragments
+    appearance: Appearance | None
+    lights: Lights | None
+    is_smooth: bool
+    background: Tensor | Sequence[float]
+
+    @property
+    def num_views(self) -> int:
+        """N, the number of views of each mesh."""
+        return self.projected.shape[0] // self.vertices.shape[0]
+
+
+def draw(scene: Scene, outputs: Sequence[str], *, eps: float, anti_aliasing: bool) -> Rendering:
+    """Draw the outputs; colours and silhouettes share one edge gradient.
+
+    Args:
+        scene: What is drawn, rasterized.
+        outputs: Some of OUTPUTS.
+        eps: Of the edge gradient.
+        anti_aliasing: Average 2 x 2 pixels.
+    """
+    fragments = scene.fragments
+    alpha = (fragments.face_index >= 0).to(scene.projected.dtype)[:, None]
+    images: dict[str, Tensor] = {}
+    if "normals" in outputs:
+        images["normals"] = normals_image(scene)
+    if "depth" in outputs:
+        images["depth"] = differentiable_depth(fragments, scene.projected, scene.faces)[:, None]
+    channels = [colors_image(scene, alpha)] if "colors" in outputs else []
+    channels += [alpha] if "silhouettes" in outputs else []
+    if channels:
+        edged = kato_edges(
+            torch.cat(channels, dim=1),
+            scene.projected,
+            faces=scene.faces,
+            face_index=fragments.face_index,
+            eps=eps,
+        )
+        images["colors"], images["silhouettes"] = edged[:, :3], edged[:, -1:]
+    batch = (scene.vertices.shape[0], scene.num_views)
+    finished = {}
+    for name in outputs:
+        image = avg_pool2d(images[name], 2) if anti_aliasing else images[name]
+        image = image.reshape(*batch, *image.shape[1:])
+        finished[name] = image[:, :, 0] if name in ("silhouettes", "depth") else image
+    return Rendering(fragments, **finished)
+
+
+def colors_image(scene: Scene, alpha: Tensor) -> Tensor:
+    """Colour and light every pixel, on the background. [B N, 3, H, W]"""
+    if scene.appearance is None:
+        colors = alpha.expand(-1, 3, -1, -1)
+    else:
+        colors = scene.appearance.colors(
+            scene.fragments,
+            vertices=scene.projected,
+            faces=scene.faces,
+            num_views=scene.num_views,
+        )
+    if scene.lights is not None:
+        light = (
+            smooth_light(scene, scene.lights)
+            if scene.is_smooth
+            else flat_light(scene, scene.lights)
+        )
+        colors = colors * light
+    background = torch.as_tensor(scene.background, dtype=alpha.dtype, device=alpha.device)
+    return colors + of_all_views(background.reshape(-1, 3, 1, 1), scene.num_views) * (1 - alpha)
+
+
+def flat_light(scene: Scene, lights: Lights) -> Tensor:
+    """Light each face as a whole, its two sides apart. [B N, 3, H, W]"""
+    normals = face_normals(scene.vertices, scene.faces)
+    light = of_all_views(lights.light(torch.cat((normals, -normals), dim=1)), scene.num_views)
+    shown = scene.fragments.face_index.clamp(min=0).long()
+    light = light.expand(shown.shape[0], -1, -1)
+    at_pixels = light.gather(1, shown.flatten(1)[..., None].expand(-1, -1, 3))
+    return at_pixels.transpose(1, 2).reshape(shown.shape[0], 3, *shown.shape[1:])
+
+
+def smooth_light(scene: Scene, lights: Lights) -> Tensor:
+    """Light each pixel by its interpolated normal. [B N, 3, H, W]"""
+    normals = normals_image(scene)
+    rows = normals.flatten(2).transpose(1, 2)  # [B N, HW, 3]
+    light = lights.light(rows.reshape(scene.vertices.shape[0], -1, 3))
+    return light.reshape(rows.shape).transpose(1, 2).reshape(normals.shape)
+
+
+def normals_image(scene: Scene) -> Tensor:
+    """Interpolate unit vertex normals, on the side that is seen. [B N, 3, H, W]"""
+    normals = of_all_views(vertex_normals(scene.vertices, scene.faces), scene.num_views)
+    image = interpolate_vertices(
+        normals, scene.fragments, vertices=scene.projected, faces=scene.faces
+    )
+    is_back = (scene.fragments.face_index >= scene.faces.shape[0])[:, None]
+    return normalize(torch.where(is_back, -image, image), dim=1, eps=1e-8)

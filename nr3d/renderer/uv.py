@@ -1,0 +1,118 @@
+"""Colours of faces, and of an image laid over them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nr3d.checks import at_least_float32, check_choice, check_tensor
+from nr3d.renderer.barycentric import faces_seen, perspective_weights
+from nr3d.renderer.rasterize import Fragments
+
+WRAPS = ("repeat", "mirror", "clamp", "border")
+
+
+def gather_faces(values: Tensor, fragments: Fragments) -> Tensor:
+    """Give every pixel the value of its face, whichever side is seen.
+
+    Args:
+        values: A first axis of 1 serves all views. [M or 1, F, C]
+        fragments: What is seen, of F faces. [M, H, W]
+
+    Returns:
+        0 where nothing is seen; differentiable in `values`. [M, C, H, W]
+
+    Raises:
+        TypeError: A wrong dtype.
+        ValueError: A wrong shape or device.
+    """
+    num_views, height, width = fragments.face_index.shape
+    values = _as_rows("gather_faces", "values", values, ("F", "C"), fragments)
+    face = faces_seen(fragments, values.shape[1]).flatten(1)[..., None]
+    channels = values.shape[2]
+    image = values.expand(num_views, -1, -1).gather(1, face.expand(-1, -1, channels))
+    image = image * (fragments.face_index >= 0).flatten(1)[..., None]
+    return image.transpose(1, 2).reshape(num_views, channels, height, width)
+
+
+def sample_uv(
+    image: Tensor,
+    uvs: Tensor,
+    fragments: Fragments,
+    *,
+    vertices: Tensor,
+    faces: Tensor,
+    wrap: str = "repeat",
+) -> Tensor:
+    """Look an image up at the texture coordinates of every pixel, bilinearly.
+
+    Args:
+        image: Row 0 at the top; a first axis of 1 serves all views. [M or 1, C, h, w]
+        uvs: Coordinates of the corners of each face: (0, 0) is the lower left corner of the image,
+            (1, 1) the upper right one; texel i of a row of w has its centre at (i + 0.5) / w.
+            [F, 3, 2]
+        fragments: Of `rasterize(vertices, faces)`.
+        vertices: Projected. [M, V, 3]
+        faces: [F, 3]
+        wrap: Outside [0, 1] the image is repeated (`repeat`), mirrored (`mirror`), continued by its
+            border (`clamp`) or black (`border`).
+
+    Returns:
+        0 where nothing is seen; differentiable in `image` and `uvs`. [M, C, H, W]
+
+    Raises:
+        TypeError: A wrong dtype.
+        ValueError: A wrong shape or device, an unknown wrap.
+
+    Source: perspective-correct interpolation; texels as in OpenGL.
+    """
+    check_choice("sample_uv", "wrap", wrap, WRAPS)
+    num_views = fragments.face_index.shape[0]
+    image = _as_rows("sample_uv", "image", image, ("C", "h", "w"), fragments)
+    check_tensor("sample_uv", "uvs", uvs, shape=(faces.shape[0], 3, 2), like=vertices)
+    height, width = image.shape[2:]
+    weights = perspective_weights(fragments, vertices, faces)
+    corners = uvs[faces_seen(fragments, faces.shape[0])]  # [M, H, W, 3, 2]
+    u, v = (weights[..., None] * corners).sum(-2).to(image.dtype).unbind(-1)
+    columns = _taps(u * width - 0.5, width, wrap)
+    rows = _taps((1 - v) * height - 0.5, height, wrap)
+    flat = image.flatten(2).expand(num_views, -1, -1)  # [M, C, hw]
+    result = torch.zeros(())
+    for row, row_share in rows:
+        for column, column_share in columns:
+            at = (row * width + column).flatten(1)[:, None].expand(-1, flat.shape[1], -1)
+            share = (row_share * column_share).flatten(1)[:, None]
+            result = result + flat.gather(2, at) * share
+    result = result.view(num_views, -1, *fragments.face_index.shape[1:])
+    return result * (fragments.face_index >= 0)[:, None]
+
+
+def _taps(position: Tensor, size: int, wrap: str) -> list[tuple[Tensor, Tensor]]:
+    """Give the two texels around each position, with their shares."""
+    low = position.floor()
+    share = position - low
+    taps = []
+    for index, part in ((low.long(), 1 - share), (low.long() + 1, share)):
+        if wrap == "repeat":
+            texel = index % size
+        elif wrap == "mirror":
+            texel = index % (2 * size)
+            texel = torch.minimum(texel, 2 * size - 1 - texel)
+        else:
+            texel = index.clamp(0, size - 1)
+            part = part * (texel == index) if wrap == "border" else part
+        taps.append((texel, part))
+    return taps
+
+
+def _as_rows(
+    function: str, argument: str, value: Tensor, axes: tuple[str, ...], fragments: Fragments
+) -> Tensor:
+    """Check [M or 1, axes]; cast half precision to float32."""
+    if isinstance(value, Tensor):
+        value = at_least_float32(value)
+    num_views = fragments.face_index.shape[0]
+    serves_all = isinstance(value, Tensor) and value.dim() > 0 and value.shape[0] == 1
+    shape: tuple[int | str, ...] = (1 if serves_all else num_views, *axes)
+    check_tensor(function, argument, value, shape=shape, like=fragments.face_index)
+    return value

@@ -1,0 +1,58 @@
+"""Normals of faces and vertices."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nr3d.geometry import face_normals, icosphere, vertex_normals
+from nr3d.renderer import rasterize
+
+
+def test_the_front_is_what_the_renderer_draws_as_such():
+    """Depth grows away from the viewer: a front faces towards smaller depth."""
+    vertices = torch.tensor([[[-0.5, -0.5, 2.0], [0.5, -0.5, 2], [0.0, 0.5, 2]]])
+    faces = torch.tensor([[0, 1, 2]])
+    seen = rasterize(vertices, faces, image_size=8, fill_back=False).face_index
+    assert (seen == 0).any()
+    assert face_normals(vertices, faces).tolist() == [[[0.0, 0.0, -1.0]]]
+
+
+def test_those_of_a_sphere_point_away_from_or_to_its_middle():
+    vertices, faces = icosphere(3)
+    normals = vertex_normals(vertices[None], faces)[0]
+    cosine = (normals * vertices).sum(-1)
+    assert cosine.abs().min() > 0.999
+    assert len(cosine.sign().unique()) == 1
+    torch.testing.assert_close(vertex_normals(vertices[None], faces.flip(1))[0], -normals)
+
+
+def test_large_faces_count_more():
+    vertices = torch.tensor([[[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 0.1]]])
+    faces = torch.tensor([[0, 1, 2], [0, 3, 1]])
+    normal = vertex_normals(vertices, faces)[0, 0]
+    torch.testing.assert_close(normal[1] / normal[2], torch.tensor(0.1))
+
+
+def test_without_area_there_is_none_and_the_gradient_is_finite():
+    vertices = torch.zeros(1, 4, 3, requires_grad=True)
+    faces = torch.tensor([[0, 1, 2]])
+    assert (face_normals(vertices, faces) == 0).all()
+    normals = vertex_normals(vertices, faces)
+    assert (normals == 0).all()
+    normals.sum().backward()
+    assert vertices.grad.isfinite().all()
+
+
+def test_gradients():
+    vertices = torch.randn(2, 5, 3, dtype=torch.float64, requires_grad=True)
+    faces = torch.tensor([[0, 1, 2], [2, 3, 4], [0, 4, 1]])
+    assert torch.autograd.gradcheck(lambda v: face_normals(v, faces), vertices)
+    assert torch.autograd.gradcheck(lambda v: vertex_normals(v, faces), vertices)
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match=r"face_normals: vertices must have shape \[B, V, 3\]"):
+        face_normals(torch.zeros(4, 3), torch.tensor([[0, 1, 2]]))
+    with pytest.raises(TypeError, match="vertex_normals: faces must be int32 or int64"):
+        vertex_normals(torch.zeros(1, 4, 3), torch.zeros(1, 3))
