@@ -14,8 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 EVERYTHING = frozenset(
-    "build checks commands config data doctor geometry losses metrics models ops optim renderer "
-    "schema training visualize _C".split()
+    "build checks commands compat config data doctor geometry losses metrics models ops optim "
+    "renderer schema training visualize _C".split()
 )
 LIBRARIES = EVERYTHING - {"schema", "build", "commands", "doctor", "_C"}
 
@@ -39,6 +39,7 @@ ROOMS = {
     "ops": Room(words("checks _C"), words("torch numpy")),
     "geometry": Room(words("checks ops"), words("torch numpy"), words("trimesh PIL")),
     "renderer": Room(words("checks ops geometry"), words("torch")),
+    "compat": Room(words("checks geometry renderer optim"), words("torch")),
     "optim": Room(words("checks"), words("torch")),
     "models": Room(words("checks geometry"), words("torch"), words("torchvision")),
     "losses": Room(words("checks geometry"), words("torch")),

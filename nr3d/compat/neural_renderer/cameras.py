@@ -1,0 +1,115 @@
+"""Cameras under their old names."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nr3d import geometry
+from nr3d.compat.neural_renderer.convert import Vector, as_tensor
+
+
+def get_points_from_angles(
+    distance: Any, elevation: Any, azimuth: Any, degrees: bool = True
+) -> Any:
+    """Give camera positions on a sphere; azimuth 0 is on -z.
+
+    Args:
+        distance: A number, or a tensor or array [N].
+        elevation: Likewise.
+        azimuth: Likewise.
+        degrees: Whether the angles are in degrees, else radians.
+
+    Returns:
+        (x, y, z) for numbers, else [N, 3].
+    """
+    if isinstance(distance, (int, float)):
+        if degrees:
+            elevation, azimuth = math.radians(elevation), math.radians(azimuth)
+        return (
+            distance * math.cos(elevation) * math.sin(azimuth),
+            distance * math.sin(elevation),
+            -distance * math.cos(elevation) * math.cos(azimuth),
+        )
+    is_tensor = isinstance(distance, Tensor)
+    distance, elevation, azimuth = (torch.as_tensor(v) for v in (distance, elevation, azimuth))
+    if not degrees:
+        elevation, azimuth = torch.rad2deg(elevation), torch.rad2deg(azimuth)
+    points = geometry.eye_from_angles(distance, elevation, azimuth)
+    return points if is_tensor else points.numpy()
+
+
+def look_at(
+    vertices: Tensor, eye: Vector, at: Vector = (0.0, 0.0, 0.0), up: Vector = (0.0, 1.0, 0.0)
+) -> Tensor:
+    """Express vertices [B, V, 3] in the frame of a camera at `eye` that looks at `at`."""
+    eye, at, up = (as_tensor(value, like=vertices) for value in (eye, at, up))
+    return geometry.look_at(vertices, eye, at=at, up=up)
+
+
+def look(
+    vertices: Tensor,
+    eye: Vector,
+    direction: Vector = (0.0, 0.0, 1.0),
+    up: Vector | None = None,
+) -> Tensor:
+    """Express vertices [B, V, 3] in the frame of a camera at `eye` that looks along `direction`."""
+    up = (0.0, 1.0, 0.0) if up is None else up
+    eye, direction, up = (as_tensor(value, like=vertices) for value in (eye, direction, up))
+    return geometry.look(vertices, eye, direction=direction, up=up)
+
+
+def perspective(vertices: Tensor, angle: float | Tensor = 30.0) -> Tensor:
+    """Project vertices [B, V, 3]; `angle` is half the field of view, a number or [B], degrees."""
+    angle = as_tensor(angle, like=vertices)
+    if angle.dim() > 0:
+        angle = angle[:, None]
+    x, y, depth = vertices.unbind(-1)
+    width = depth * torch.deg2rad(angle).tan()
+    return torch.stack((x / width, y / width, depth), dim=-1)
+
+
+def projection(
+    vertices: Tensor,
+    K: Any,
+    R: Any,
+    t: Any,
+    dist_coeffs: Any,
+    orig_size: float,
+    eps: float = 1e-9,
+) -> Tensor:
+    """Project vertices [B, V, 3] by a calibrated camera, to NDC with y up and depth.
+
+    Args:
+        vertices: In the world. [B, V, 3]
+        K: Intrinsic matrix, pixels. [B or 1, 3, 3]
+        R: World to camera. [B or 1, 3, 3]
+        t: World to camera. [B or 1, 1, 3]
+        dist_coeffs: k1, k2, p1, p2, k3. [B or 1, 5]
+        orig_size: Side of the image that K belongs to, pixels.
+        eps: Added to depths before the division.
+
+    Source: the distortion model of OpenCV.
+    """
+    K, R, t, coefficients = (as_tensor(v, like=vertices) for v in (K, R, t, dist_coeffs))
+    seen = vertices @ R.transpose(-2, -1) + t
+    x, y, z = seen.unbind(-1)
+    x, y = x / (z + eps), y / (z + eps)
+    k1, k2, p1, p2, k3 = (coefficients[..., i, None] for i in range(5))
+    square = x * x + y * y
+    radial = 1 + square * (k1 + square * (k2 + square * k3))
+    distorted = torch.stack(
+        (
+            x * radial + 2 * p1 * x * y + p2 * (square + 2 * x * x),
+            y * radial + p1 * (square + 2 * y * y) + 2 * p2 * x * y,
+            torch.ones_like(z),
+        ),
+        dim=-1,
+    )
+    u, v, _ = (distorted @ K.transpose(-2, -1)).unbind(-1)
+    v = orig_size - v
+    half = orig_size / 2
+    return torch.stack(((u - half) / half, (v - half) / half, z), dim=-1)

@@ -1,0 +1,96 @@
+"""Faces as corners [B, F, 3, 3], and their light."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nr3d.checks import INTEGERS, check_tensor
+from nr3d.compat.neural_renderer.convert import Vector, as_tensor
+from nr3d.renderer.lights import Lights
+
+
+def cross(a: Tensor, b: Tensor) -> Tensor:
+    """Give the cross product of every row of a and b [N, 3]."""
+    check_tensor("cross", "a", a, shape=("N", 3))
+    check_tensor("cross", "b", b, shape=a.shape)
+    product: Tensor = torch.linalg.cross(a, b, dim=-1)
+    return product
+
+
+def vertices_to_faces(vertices: Tensor, faces: Tensor) -> Tensor:
+    """Gather the corners [B, F, 3, 3] of faces [B, F, 3] from vertices [B, V, 3]."""
+    check_tensor("vertices_to_faces", "vertices", vertices, shape=("B", "V", 3))
+    check_tensor(
+        "vertices_to_faces",
+        "faces",
+        faces,
+        shape=(vertices.shape[0], "F", 3),
+        dtypes=INTEGERS,
+        like=vertices,
+    )
+    batch, num_vertices = vertices.shape[:2]
+    if faces.numel() and not 0 <= int(faces.min()) <= int(faces.max()) < num_vertices:
+        raise ValueError(
+            f"vertices_to_faces: faces must hold vertex indices inside [0, {num_vertices}), got "
+            f"{int(faces.min())} to {int(faces.max())}"
+        )
+    offsets = torch.arange(batch, device=faces.device)[:, None, None] * num_vertices
+    return vertices.reshape(-1, 3)[faces.long() + offsets]
+
+
+def lighting(
+    faces: Tensor,
+    textures: Tensor,
+    intensity_ambient: float = 0.5,
+    intensity_directional: float = 0.5,
+    color_ambient: Vector = (1.0, 1.0, 1.0),
+    color_directional: Vector = (1.0, 1.0, 1.0),
+    direction: Vector = (0.0, 1.0, 0.0),
+) -> Tensor:
+    """Multiply texture cubes by the light that falls on their faces.
+
+    Args:
+        faces: Corners in the world. [B, F, 3, 3]
+        textures: [B, F, T, T, T, 3]
+        intensity_ambient: Of the light from everywhere.
+        intensity_directional: Of the light from one direction.
+        color_ambient: RGB. [3] or [B, 3]
+        color_directional: Likewise.
+        direction: Towards the light, used as it is. [3] or [B, 3]
+
+    Returns:
+        A new tensor. [B, F, T, T, T, 3]
+    """
+    light = face_light(
+        faces,
+        intensity_ambient=intensity_ambient,
+        intensity_directional=intensity_directional,
+        color_ambient=color_ambient,
+        color_directional=color_directional,
+        direction=direction,
+    )
+    return textures * light[:, :, None, None, None, :]
+
+
+def face_light(
+    faces: Tensor,
+    *,
+    intensity_ambient: float,
+    intensity_directional: float,
+    color_ambient: Vector,
+    color_directional: Vector,
+    direction: Vector,
+) -> Tensor:
+    """Give the RGB light on every face [B, F, 3, 3] -> [B, F, 3]."""
+    check_tensor("lighting", "faces", faces, shape=("B", "F", 3, 3))
+    v0, v1, v2 = faces.unbind(2)
+    normals = torch.linalg.cross(v0 - v1, v2 - v1, dim=-1)
+    lights = Lights(
+        ambient_intensity=intensity_ambient,
+        directional_intensity=intensity_directional,
+        ambient_color=as_tensor(color_ambient, like=faces),
+        directional_color=as_tensor(color_directional, like=faces),
+        direction=as_tensor(direction, like=faces),
+    )
+    return lights.light(torch.nn.functional.normalize(normals, eps=1e-5, dim=-1))

@@ -1,0 +1,94 @@
+"""OBJ files, `Mesh` and `Adam` under their old names."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nr3d.compat import neural_renderer as nr
+
+TRIANGLE = "v 0 0 0\nv 2 0 0\nv 0 1 0\n"
+
+
+def write_textured(folder):
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    pixels[:, 2:] = (255, 0, 0)
+    Image.fromarray(pixels).save(folder / "half.png")
+    (folder / "a.mtl").write_text("newmtl m\nKd 1 1 1\nmap_Kd half.png\n")
+    uvs = "vt 0 0\nvt 1 0\nvt 0 1\n"
+    body = f"mtllib a.mtl\n{TRIANGLE}{uvs}usemtl m\nf 1/1 2/2 3/3\n"
+    (folder / "a.obj").write_text(body)
+    return folder / "a.obj"
+
+
+def test_the_teapot_is_read_as_before(truth, shared_data):
+    case, path = truth("aux_load_obj_teapot"), shared_data("teapot.obj")
+    for normalization, name in ((False, "vertices_raw"), (True, "vertices_normalized")):
+        vertices, faces = nr.load_obj(path, normalization)
+        np.testing.assert_allclose(vertices.cpu().numpy(), case[name], atol=1e-6)
+        np.testing.assert_array_equal(faces.cpu().numpy(), case["faces"])
+        assert (vertices.dtype, faces.dtype) == (torch.float32, torch.int32)
+
+
+def test_textures_come_as_cubes(tmp_path):
+    vertices, faces, cubes = nr.load_obj(write_textured(tmp_path), load_texture=True)
+    assert cubes.shape == (1, 4, 4, 4, 3)
+    torch.testing.assert_close(cubes[0, 0, 3, 0].cpu(), torch.tensor([1.0, 0.0, 0.0]))
+    torch.testing.assert_close(cubes[0, 3, 0, 0].cpu(), torch.zeros(3))
+    assert vertices.max() == 1
+    assert faces.tolist() == [[0, 1, 2]]
+
+
+def test_what_is_missing_for_textures_is_named(tmp_path):
+    (tmp_path / "plain.obj").write_text(TRIANGLE + "f 1 2 3\n")
+    with pytest.raises(ValueError, match="must use materials to have textures"):
+        nr.load_obj(tmp_path / "plain.obj", load_texture=True)
+    with pytest.raises(ValueError, match="texture_wrapping must be one of REPEAT"):
+        nr.load_obj(tmp_path / "plain.obj", texture_wrapping="REPEATED")
+
+
+def test_what_is_saved_is_read_again(tmp_path):
+    vertices = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
+    faces = torch.tensor([[0, 1, 2]], dtype=torch.int32)
+    cubes = torch.full((1, 4, 4, 4, 3), 0.2)
+    nr.save_obj(str(tmp_path / "b.obj"), vertices, faces, cubes)
+    found = nr.load_obj(tmp_path / "b.obj", normalization=False, load_texture=True)
+    torch.testing.assert_close(found[0].cpu(), vertices)
+    # the texel of no corner lies outside the triangle, and pixels have 8 bits
+    torch.testing.assert_close(
+        found[2][0, 1:, 1:, 1:].cpu(), cubes[0, 1:, 1:, 1:], atol=3e-3, rtol=0
+    )
+
+
+def test_a_mesh_learns_its_textures(tmp_path):
+    mesh = nr.Mesh.fromobj(write_textured(tmp_path), texture_size=3)
+    assert [name for name, _ in mesh.named_parameters()] == ["textures"]
+    vertices, faces, textures = mesh.get_batch(5)
+    assert vertices.shape == (5, 3, 3)
+    assert faces.shape == (5, 1, 3)
+    assert textures.shape == (5, 1, 3, 3, 3, 3)
+    assert textures.min() > 0
+    given = nr.Mesh(mesh.vertices, mesh.faces, torch.rand(1, 6, 6, 6, 3))
+    assert given.texture_size == 6
+    assert not list(given.parameters())
+
+
+def test_a_mesh_from_a_path_learns_both(tmp_path):
+    mesh = nr.Mesh(str(write_textured(tmp_path)), 2)
+    assert sorted(name for name, _ in mesh.named_parameters()) == ["textures", "vertices"]
+    assert mesh.texture_size == 2
+
+
+def test_adam_leaves_alone_what_has_no_gradient(tmp_path):
+    mesh = nr.Mesh(str(write_textured(tmp_path)), 2)
+    before = mesh.vertices.detach().clone()
+    mesh.set_lr(1.0, 0.0)
+    optimizer = nr.Adam(mesh.parameters(), alpha=0.1)
+    (mesh.vertices[0].sum() + mesh.textures.sum()).backward()
+    textures = mesh.textures.detach().clone()
+    optimizer.step()
+    torch.testing.assert_close(mesh.vertices[0], before[0] - 0.1)
+    assert torch.equal(mesh.vertices[1:], before[1:])
+    assert torch.equal(mesh.textures, textures)  # its rate is 0

@@ -1,0 +1,108 @@
+"""`Renderer` as its users know it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nr3d.compat import neural_renderer as nr
+
+EXPECTED_OUTSIDE = [[1.6725862, -0.26021874], [1.41986704, -1.64284933], [0.0, 0.0]]
+EXPECTED_INSIDE = [[0.98646867, 1.04628897], [-1.03415668, -0.10403691], [3.00094461, -1.55173182]]
+
+
+def flat_renderer(**settings):
+    renderer = nr.Renderer(camera_mode="look_at", **settings)
+    renderer.image_size = 64
+    renderer.anti_aliasing = False
+    renderer.perspective = False
+    renderer.light_intensity_ambient = 1.0
+    renderer.light_intensity_directional = 0.0
+    return renderer
+
+
+def triangle(*corners):
+    vertices = torch.tensor([[[*corner, 1.0] for corner in corners]], requires_grad=True)
+    return vertices, torch.tensor([[[0, 1, 2]]], dtype=torch.int32), torch.ones(1, 1, 4, 4, 4, 3)
+
+
+def test_colours_far_from_a_face_move_it():
+    vertices, faces, textures = triangle((0.8, 0.8), (0.0, -0.5), (0.2, -0.4))
+    image = flat_renderer()(vertices, faces, textures)[0].mean(1)
+    (image[:, 25, 35] - 1).abs().sum().backward()
+    expected = torch.tensor(EXPECTED_OUTSIDE)
+    torch.testing.assert_close(vertices.grad[0, :, :2], expected, rtol=1e-2, atol=1e-3)
+
+
+def test_colours_inside_a_face_move_it():
+    vertices, faces, textures = triangle((0.8, 0.8), (-0.5, -0.8), (0.8, -0.8))
+    image = flat_renderer()(vertices, faces, textures, mode="rgb").mean(1)
+    image[:, 40, 50].abs().sum().backward()
+    expected = torch.tensor(EXPECTED_INSIDE)
+    torch.testing.assert_close(vertices.grad[0, :, :2], expected, rtol=1e-2, atol=1e-3)
+
+
+def test_the_modes_agree_with_the_tuple():
+    vertices, faces, textures = triangle((0.8, 0.8), (-0.5, -0.8), (0.8, -0.8))
+    renderer = flat_renderer(background_color=[0.1, 0.2, 0.3])
+    rgb, depth, alpha = renderer(vertices, faces, textures)
+    assert rgb.shape == (1, 3, 64, 64)
+    assert torch.equal(renderer.render_rgb(vertices, faces, textures), rgb)
+    assert torch.equal(renderer(vertices, faces, mode="depth"), depth)
+    assert torch.equal(renderer(vertices, faces, mode="silhouettes"), alpha)
+    outside = rgb.permute(0, 2, 3, 1)[alpha == 0]
+    torch.testing.assert_close(outside, torch.tensor([0.1, 0.2, 0.3]).expand_as(outside))
+
+
+def test_without_calibration_the_message_suggests_look_at():
+    vertices, faces, _ = triangle((0.8, 0.8), (-0.5, -0.8), (0.8, -0.8))
+    with pytest.raises(ValueError, match="K must be given .* use camera_mode='look_at'"):
+        nr.Renderer()(vertices, faces, mode="silhouettes")
+
+
+def test_any_other_mode_set_later_draws_what_is_projected_already():
+    vertices, faces, _ = triangle((0.8, 0.8), (-0.5, -0.8), (0.8, -0.8))
+    renderer = nr.Renderer(image_size=32, anti_aliasing=False, camera_mode="look")
+    renderer.camera_mode = "none"
+    depth = renderer.render_depth(vertices, faces)
+    torch.testing.assert_close(depth[0, 20, 24], torch.tensor(1.0))
+    assert depth[0, 2, 2] == 100
+
+
+def test_unknown_modes_are_errors():
+    with pytest.raises(ValueError, match="did you mean look_at"):
+        nr.Renderer(camera_mode="lookat")
+    vertices, faces, _ = triangle((0.8, 0.8), (-0.5, -0.8), (0.8, -0.8))
+    with pytest.raises(ValueError, match="mode must be one of"):
+        flat_renderer()(vertices, faces, mode="colours")
+
+
+def test_calibrated_arguments_override_the_attributes():
+    vertices, faces, _ = triangle((0.8, 0.8), (-0.5, -0.8), (0.8, -0.8))
+    K = [[[100.0, 0, 32], [0, 100.0, 32], [0, 0, 1]]]
+    R, near, far = torch.eye(3)[None], [[[0.0, 0.0, 2.0]]], [[[0.0, 0.0, 20.0]]]
+    renderer = nr.Renderer(image_size=64, K=K, R=R, t=near, orig_size=64)
+    large = renderer(vertices, faces, mode="silhouettes")
+    small = renderer(vertices, faces, mode="silhouettes", t=torch.tensor(far))
+    assert large.sum() > 4 * small.sum() > 0
+
+
+def test_the_two_sides_of_a_face_are_lit_apart():
+    """Seen from above and from below, with light from above."""
+    vertices = torch.tensor([[[-1.0, 0, -1], [-1, 0, 1], [1, 0, 1], [1, 0, -1]]])
+    faces = torch.tensor([[[0, 1, 2], [0, 2, 3]]])
+    textures = torch.ones(1, 2, 2, 2, 2, 3)
+    brightness = []
+    for height in (2.0, -2.0):
+        renderer = nr.Renderer(image_size=16, camera_mode="look_at")
+        renderer.eye = [0.0, height, -0.5]
+        brightness.append(renderer(vertices, faces, textures)[0].amax())
+    torch.testing.assert_close(torch.stack(brightness), torch.tensor([1.0, 0.5]))
+
+
+def test_a_lone_back_needs_fill_back():
+    vertices, faces, _ = triangle((0.8, 0.8), (0.8, -0.8), (-0.5, -0.8))
+    renderer = flat_renderer()
+    assert renderer(vertices, faces, mode="silhouettes").sum() > 0
+    renderer.fill_back = False
+    assert renderer(vertices, faces, mode="silhouettes").sum() == 0
