@@ -66,6 +66,28 @@ def save_png(path: Path | str, image: Array) -> None:
     Image.fromarray(to_bytes(image)).save(path)
 
 
+def save_gif(path: Path | str, frames: Array, *, frames_per_second: float = 20.0) -> None:
+    """Write images in [0, 1] as an animation that repeats for ever.
+
+    Args:
+        path: Where to write; folders are made.
+        frames: [N, H, W, 3]
+        frames_per_second: Viewers show at most 50.
+
+    Raises:
+        ValueError: If there is no frame or the shape is another.
+    """
+    from PIL import Image
+
+    if frames.ndim != 4 or frames.shape[-1] != 3 or len(frames) == 0:
+        raise ValueError(f"save_gif: frames must be [N, H, W, 3], got {list(frames.shape)}")
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    first, *others = [Image.fromarray(frame) for frame in to_bytes(frames)]
+    duration = round(1000 / frames_per_second)
+    first.save(path, save_all=True, append_images=others, duration=duration, loop=0)
+
+
 def to_bytes(image: Array) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Round values in [0, 1] to 0..255."""
     return (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
