@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from nr3d.geometry.obj_writer import save_obj
 from nr3d.geometry.surface import Surface, check_surface
-from nr3d.geometry.texture_cubes import sample_image
+from nr3d.geometry.texture_cubes import between_outer_pixels, sample_image
 from nr3d.geometry.texture_images import image_from_texture
 from nr3d.geometry.whole_files import write_whole
 
@@ -31,9 +32,10 @@ def save_mesh(
 
     A GLB file holds its image; an OBJ file has files beside it (`save_obj`). A PLY file cannot have
     an image: its vertices get the colours that the texture has at the corners. A corner of a
-    textured mesh is a vertex of its own in GLB and PLY files, 3 F in all. Coordinates are float32,
-    colours have 8 bits (not in OBJ files) and are written as they are. A failure leaves no
-    incomplete file behind.
+    textured mesh is a vertex of its own in GLB and PLY files, 3 F in all; texture coordinates are
+    those of `sample_uv` there, where cubes in an OBJ file have Kato's (`atlas_from_cubes`).
+    Positions are float32, colours have 8 bits (not in OBJ files) and are written as they are. A
+    failure leaves no incomplete file behind.
 
     Args:
         path: The file, overwritten where it exists; its suffix says what it becomes.
@@ -62,8 +64,17 @@ def save_mesh(
     if suffix == ".obj":
         save_obj(path, vertices, faces, **colors)
         return
+    if cubes is not None:
+        surface = replace(surface, uvs=_to_pixel_centres(surface))
     scene = _to_trimesh(surface, has_images=suffix == ".glb")
     write_whole({path: scene.export(file_type=suffix[1:])})
+
+
+def _to_pixel_centres(surface: Surface) -> Tensor:
+    """Move an atlas' coordinates to where viewers have pixel i: at (i + 0.5) / size. [F, 3, 2]"""
+    assert surface.uvs is not None and surface.image is not None
+    size = torch.tensor([surface.image.shape[2], surface.image.shape[1]])
+    return (surface.uvs * (size - 1) + 0.5) / size
 
 
 def _to_trimesh(surface: Surface, *, has_images: bool) -> Any:
@@ -82,8 +93,8 @@ def _to_trimesh(surface: Surface, *, has_images: bool) -> Any:
             )
             visual = visuals.TextureVisuals(uv=uvs.numpy(), material=material)
             return trimesh.Trimesh(vertices.numpy(), faces.numpy(), visual=visual, process=False)
-        uvs = uvs.to(surface.image.dtype)
         uvs = torch.where((uvs >= 0) & (uvs <= 1), uvs, uvs - uvs.floor())
+        uvs = between_outer_pixels(uvs, surface.image).to(surface.image.dtype)
         colors = sample_image(surface.image, uvs, is_bordered=False, bilinear=True)
     mesh = trimesh.Trimesh(vertices.numpy(), faces.numpy(), process=False)
     if colors is not None:

@@ -148,20 +148,26 @@ def sample_image(image: Tensor, uvs: Tensor, *, is_bordered: bool, bilinear: boo
     return total
 
 
+def between_outer_pixels(uvs: Tensor, image: Tensor) -> Tensor:
+    """Turn viewers' coordinates, 0 and 1 the image's border, into those of `sample_image`."""
+    size = torch.tensor([image.shape[2], image.shape[1]], device=uvs.device)
+    return ((uvs * size - 0.5) / (size - 1).clamp(min=1)).clamp(0.0, 1.0)
+
+
 def average_colors(mesh: LoadedMesh) -> Tensor | None:
     """Give one colour per face, or None where the mesh has no colours at all. [F, 3]"""
     if mesh.face_material is None and mesh.vertex_colors is None:
         return mesh.face_colors
     colors = _plain_colors(mesh, torch.full((1, 3), 1 / 3))[:, 0]
-    steps = torch.arange(NUM_STEPS + 1)
+    steps = torch.arange(NUM_STEPS)
     grid = torch.cartesian_prod(steps, steps, steps)
-    weights = grid[grid.sum(dim=1) == NUM_STEPS] / NUM_STEPS
+    weights = (grid[grid.sum(dim=1) == NUM_STEPS - 1] + 1 / 3) / NUM_STEPS  # inside: no neighbours
     for i, material in enumerate(mesh.materials):
         if material.texture is not None and mesh.uvs is not None:
             uvs = torch.einsum("nc,fcd->fnd", weights, mesh.uvs[mesh.face_material == i])
             is_inside = (uvs >= 0) & (uvs <= 1)
             outside = uvs.clamp(0.0, 1.0) if material.clamp else uvs - uvs.floor()
-            uvs = torch.where(is_inside, uvs, outside)
+            uvs = between_outer_pixels(torch.where(is_inside, uvs, outside), material.texture)
             found = sample_image(material.texture, uvs, is_bordered=False, bilinear=True)
             colors[mesh.face_material == i] = found.mean(dim=1)
     return colors

@@ -43,6 +43,8 @@ def test_texture_survives(tmp_path: Path, suffix: str) -> None:
     cubes, path = torch.rand(len(faces), 3, 3, 3, 3), tmp_path / f"mesh{suffix}"
     save_mesh(path, vertices, faces, cubes=cubes)
     image, uvs = atlas_from_cubes(cubes)
+    if suffix == ".glb":  # pixel i at (i + 0.5) / size, as viewers have it
+        uvs = (uvs * (image.shape[1] - 1) + 0.5) / image.shape[1]
     mesh, other = load_mesh(path, textures=True), read_with_trimesh(path)
     assert torch.equal(mesh.vertices[mesh.faces], vertices[faces])
     assert mesh.materials[0].texture is not None and mesh.uvs is not None
@@ -75,6 +77,17 @@ def test_ply_has_the_texture_at_its_corners(tmp_path: Path) -> None:
     assert mesh.vertex_colors is not None
     corners = cubes[:, [3, 0, 0], [0, 3, 0], [0, 0, 3]]
     torch.testing.assert_close(mesh.vertex_colors[mesh.faces], corners, rtol=0, atol=BYTE)
+
+
+def test_ply_takes_colours_where_viewers_have_them(tmp_path: Path) -> None:
+    vertices, faces = torch.rand(3, 3), torch.tensor([[0, 1, 2]])
+    image = torch.rand(3, 2, 4)
+    uvs = torch.tensor([[[0.125, 0.25], [1.625, 0.75], [0.5, 0.0]]])  # pixel centres, and between
+    save_mesh(tmp_path / "mesh.ply", vertices, faces, image=image, uvs=uvs)
+    expected = [image[:, 1, 0], image[:, 0, 2], (image[:, 1, 1] + image[:, 1, 2]) / 2]
+    found = load_mesh(tmp_path / "mesh.ply").vertex_colors
+    assert found is not None
+    torch.testing.assert_close(found, torch.stack(expected), rtol=0, atol=BYTE)
 
 
 def test_a_mesh_without_colours_has_none(tmp_path: Path) -> None:
