@@ -66,6 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_reconstruct(commands)
+    _add_render(commands)
     _add_dataset(commands)
     doctor = _add(commands, "doctor", _doctor, "print versions, devices and native operations")
     doctor.set_defaults(traceback=False)
@@ -118,6 +119,21 @@ def _add_reconstruct(commands: argparse._SubParsersAction[argparse.ArgumentParse
     )
 
 
+def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "render", _render, "draw a mesh file as a picture or a turntable")
+    parser.add_argument("mesh", type=Path, help="an OBJ, GLB, glTF, PLY or STL file")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="x.png or x.gif")
+    parser.add_argument("--image-size", type=int, default=512, help="side in pixels (512)")
+    parser.add_argument("--distance", type=float, default=2.732, help="of the camera (2.732)")
+    parser.add_argument("--elevation", type=float, default=30.0, help="degrees (30)")
+    parser.add_argument("--azimuth", type=float, default=30.0, help="degrees (30)")
+    parser.add_argument(
+        "--viewing-angle", type=float, default=15.0, help="half the field of view, degrees (15)"
+    )
+    parser.add_argument("--frames", type=int, default=48, help="of a turntable (48)")
+    parser.add_argument("--smooth", action="store_true", help="light curved surfaces smoothly")
+
+
 def _add_dataset(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(commands, "dataset", _dataset_help, "build and look at datasets")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -158,6 +174,24 @@ def _reconstruct(arguments: argparse.Namespace) -> int:
     from nr3d.commands import reconstruct
 
     reconstruct(arguments.images, arguments.output, checkpoint=arguments.checkpoint)
+    return 0
+
+
+def _render(arguments: argparse.Namespace) -> int:
+    from nr3d.picture import draw_file
+
+    draw_file(
+        arguments.mesh,
+        arguments.output,
+        image_size=arguments.image_size,
+        distance=arguments.distance,
+        elevation=arguments.elevation,
+        azimuth=arguments.azimuth,
+        viewing_angle=arguments.viewing_angle,
+        num_frames=arguments.frames,
+        smooth=arguments.smooth,
+    )
+    print(f"wrote {arguments.output}")
     return 0
 
 

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 EVERYTHING = frozenset(
     "build checks commands compat config data doctor geometry losses metrics models ops optim "
-    "renderer schema training visualize _C".split()
+    "picture renderer schema training visualize _C".split()
 )
 LIBRARIES = EVERYTHING - {"schema", "build", "commands", "doctor", "_C"}
 
@@ -46,6 +46,7 @@ ROOMS = {
     "metrics": Room(words("checks geometry"), words("torch numpy"), words("scipy")),
     "data": Room(words("checks geometry"), words("torch numpy h5py rich"), words("PIL")),
     "visualize": Room(words("checks geometry"), words("torch numpy"), words("PIL matplotlib")),
+    "picture": Room(words("checks geometry renderer visualize"), words("torch")),
     "training": Room(
         LIBRARIES - {"config"}, words("torch numpy pytorch_lightning rich"), words("PIL wandb")
     ),

@@ -16,8 +16,7 @@ import torch
 from PIL import Image
 
 from nr3d.data import recipes
-from nr3d.geometry import icosphere
-from nr3d.geometry.obj import save_obj
+from nr3d.geometry import icosphere, save_obj
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

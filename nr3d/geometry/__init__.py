@@ -3,15 +3,21 @@
 from nr3d.geometry.camera import eye_from_angles, look, look_at, orthographic, perspective
 from nr3d.geometry.files import load_mesh, normalize
 from nr3d.geometry.icosphere import icosphere
-from nr3d.geometry.mesh import LoadedMesh, Mesh
+from nr3d.geometry.mesh import LoadedMesh, Material, Mesh
+from nr3d.geometry.mesh_writer import save_mesh
 from nr3d.geometry.normals import face_normals, vertex_normals
-from nr3d.geometry.obj import load_obj, save_obj
+from nr3d.geometry.obj import load_obj
+from nr3d.geometry.obj_writer import save_obj
+from nr3d.geometry.texture_cubes import atlas_from_cubes, cubes_from_texture
 from nr3d.geometry.topology import edges_with_opposite_vertices
 from nr3d.geometry.voxelize import voxelize, voxelize_surface
 
 __all__ = [
     "LoadedMesh",
+    "Material",
     "Mesh",
+    "atlas_from_cubes",
+    "cubes_from_texture",
     "edges_with_opposite_vertices",
     "eye_from_angles",
     "face_normals",
@@ -23,6 +29,7 @@ __all__ = [
     "normalize",
     "orthographic",
     "perspective",
+    "save_mesh",
     "save_obj",
     "vertex_normals",
     "voxelize",

@@ -19,7 +19,6 @@ from nr3d.geometry.obj_numbers import (
     parse_vertices,
     sort_lines,
 )
-from nr3d.geometry.obj_writer import save_obj as save_obj
 from nr3d.geometry.text_lines import join_continued, line_error, read_lines
 from nr3d.geometry.texture_cubes import average_colors
 from nr3d.geometry.texture_images import read_texture

@@ -5,6 +5,7 @@ from nr3d.renderer.appearance import (
     CubeTextures,
     FaceColors,
     ImageTexture,
+    Materials,
     VertexColors,
 )
 from nr3d.renderer.kato import kato_edges, kato_silhouettes
@@ -23,6 +24,7 @@ __all__ = [
     "Fragments",
     "ImageTexture",
     "Lights",
+    "Materials",
     "NeuralRenderer",
     "Rendering",
     "VertexColors",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -115,6 +116,38 @@ class ImageTexture:
             faces=faces,
             wrap=self.wrap,
         )
+
+
+@dataclass(frozen=True)
+class Materials:
+    """Images on some faces, one colour on each of the others.
+
+    Attributes:
+        face_colors: RGB of every face. [B or 1, F, 3]
+        images: RGB images. Each [3, h, w]
+        wraps: How each image goes on outside; see `ImageTexture`.
+        face_image: Index of each face's image, -1 for none. [F]
+        uvs: As for `ImageTexture`. [F, 3, 2]
+    """
+
+    face_colors: Tensor
+    images: Sequence[Tensor]
+    wraps: Sequence[str]
+    face_image: Tensor
+    uvs: Tensor
+
+    def colors(
+        self, fragments: Fragments, *, vertices: Tensor, faces: Tensor, num_views: int
+    ) -> Tensor:
+        """See `Appearance`."""
+        base = gather_faces(of_all_views(self.face_colors, num_views), fragments)
+        for i, (image, wrap) in enumerate(zip(self.images, self.wraps, strict=True)):
+            shows = gather_faces((self.face_image == i).to(base.dtype).view(1, -1, 1), fragments)
+            drawn = sample_uv(
+                image[None], self.uvs, fragments, vertices=vertices, faces=faces, wrap=wrap
+            )
+            base = torch.where(shows > 0, drawn, base)
+        return base
 
 
 def of_all_views(values: Tensor, num_views: int) -> Tensor:

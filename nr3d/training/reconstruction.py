@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from nr3d.data.photo import load_photo
+from nr3d.geometry import save_obj
 from nr3d.geometry.camera import eye_from_angles
 from nr3d.geometry.mesh import Mesh
-from nr3d.geometry.obj import save_obj
 from nr3d.renderer.shading import render_views
 from nr3d.visualize import Array, contact_sheet, save_png
 

@@ -1,0 +1,103 @@
+"""Pictures of mesh files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nr3d.checks import check_count, check_range
+from nr3d.geometry import LoadedMesh, Mesh, eye_from_angles, load_mesh, normalize
+from nr3d.renderer import Appearance, FaceColors, Lights, Materials, NeuralRenderer, VertexColors
+from nr3d.visualize import save_gif, save_png
+
+SUFFIXES = (".png", ".gif")
+GREY = 0.7
+LIGHTS = Lights(
+    ambient_intensity=0.45, directional_intensity=0.65, direction=(0.48, 0.8, -0.36)
+)  # from above, the right and the front, where azimuth 0 looks from
+
+
+def draw_file(
+    path: Path,
+    output: Path,
+    *,
+    image_size: int = 512,
+    distance: float = 2.732,
+    elevation: float = 30.0,
+    azimuth: float = 30.0,
+    viewing_angle: float = 15.0,
+    num_frames: int = 48,
+    smooth: bool = False,
+) -> None:
+    """Draw a mesh file as a picture or, where `output` ends in .gif, as a turntable.
+
+    The mesh is centred and its longest side scaled to 1; the background is white.
+
+    Args:
+        path: OBJ, GLB, glTF, PLY or STL.
+        output: PNG or GIF.
+        image_size: Side, pixels.
+        distance: Of the camera from the middle of the mesh.
+        elevation: Of the camera, degrees.
+        azimuth: Of the camera, degrees; of the first one of a turntable.
+        viewing_angle: Half the field of view, degrees.
+        num_frames: Of a turntable.
+        smooth: Light by interpolated normals, for curved surfaces.
+
+    Raises:
+        FileNotFoundError: There is no such file, or it names one that is not there.
+        ValueError: A damaged file, a setting out of its range, another kind of output.
+    """
+    if output.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"render: the output must end in {' or '.join(SUFFIXES)}, got {output}")
+    check_count("render", "num_frames", num_frames)
+    check_range("render", "distance", distance, above=0)
+    renderer = NeuralRenderer(image_size=image_size, viewing_angle=viewing_angle)
+    loaded = load_mesh(path, textures=True)
+    mesh = Mesh(normalize(loaded.vertices)[None], loaded.faces)
+    is_still = output.suffix.lower() == ".png"
+    turn = torch.arange(1 if is_still else num_frames) * (360.0 / num_frames)
+    with torch.no_grad():
+        frames = [
+            renderer.render(
+                mesh,
+                eye_from_angles(distance, elevation, azimuth + angle).view(1, 1, 3),
+                appearance=appearance_of(loaded),
+                lights=LIGHTS,
+                smooth=smooth,
+                background=(1.0, 1.0, 1.0),
+            ).colors
+            for angle in turn
+        ]
+    images = torch.cat([_as_image(frame) for frame in frames]).numpy()
+    if is_still:
+        save_png(output, images[0])
+    else:
+        save_gif(output, images)
+
+
+def appearance_of(mesh: LoadedMesh) -> Appearance:
+    """Give a file's mesh its images, vertex colours or colours of faces; grey without."""
+    colors = mesh.face_colors
+    if colors is None:
+        colors = torch.full((len(mesh.faces), 3), GREY)
+    textured = [i for i, material in enumerate(mesh.materials) if material.texture is not None]
+    if textured and mesh.uvs is not None and mesh.face_material is not None:
+        face_image = torch.full((len(mesh.faces),), -1)
+        for number, i in enumerate(textured):
+            face_image[mesh.face_material == i] = number
+        materials = [mesh.materials[i] for i in textured]
+        images = [material.texture for material in materials if material.texture is not None]
+        wraps = ["clamp" if material.clamp else "repeat" for material in materials]
+        return Materials(colors[None], images, wraps, face_image, mesh.uvs)
+    if mesh.vertex_colors is not None:
+        return VertexColors(mesh.vertex_colors[None])
+    return FaceColors(colors[None])
+
+
+def _as_image(colors: Tensor | None) -> Tensor:
+    """Turn [1, 1, 3, H, W] into [1, H, W, 3]."""
+    assert colors is not None
+    return colors[0].permute(0, 2, 3, 1).clamp(0, 1)
