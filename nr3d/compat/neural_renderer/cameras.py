@@ -90,26 +90,12 @@ def projection(
         t: World to camera. [B or 1, 1, 3]
         dist_coeffs: k1, k2, p1, p2, k3. [B or 1, 5]
         orig_size: Side of the image that K belongs to, pixels.
-        eps: Added to depths before the division.
+        eps: Ignored: depths are always moved away from 0 by 1e-9 before the division.
 
-    Source: the distortion model of OpenCV.
+    Raises:
+        ValueError: A wrong shape, a singular K.
+
+    Source: the camera model of OpenCV; see `nr3d.geometry.projection`.
     """
     K, R, t, coefficients = (as_tensor(v, like=vertices) for v in (K, R, t, dist_coeffs))
-    seen = vertices @ R.transpose(-2, -1) + t
-    x, y, z = seen.unbind(-1)
-    x, y = x / (z + eps), y / (z + eps)
-    k1, k2, p1, p2, k3 = (coefficients[..., i, None] for i in range(5))
-    square = x * x + y * y
-    radial = 1 + square * (k1 + square * (k2 + square * k3))
-    distorted = torch.stack(
-        (
-            x * radial + 2 * p1 * x * y + p2 * (square + 2 * x * x),
-            y * radial + p1 * (square + 2 * y * y) + 2 * p2 * x * y,
-            torch.ones_like(z),
-        ),
-        dim=-1,
-    )
-    u, v, _ = (distorted @ K.transpose(-2, -1)).unbind(-1)
-    v = orig_size - v
-    half = orig_size / 2
-    return torch.stack(((u - half) / half, (v - half) / half, z), dim=-1)
+    return geometry.projection(vertices, K, R, t, distortion=coefficients, orig_size=orig_size)
