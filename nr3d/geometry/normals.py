@@ -10,34 +10,38 @@ from nr3d.checks import FLOATS, INTEGERS, check_tensor
 
 
 def face_normals(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Give the unit normal of every face, on the side from which its corners run anticlockwise.
+    """Give the unit normal of every face, on the side that the renderer draws as the front.
 
-    That is the side that the renderer draws as the front. In our left-handed axes it is
-    (v0 - v1) x (v2 - v1).
+    Of a face whose front is seen it points towards the eye, of one whose back is seen away from it:
+    in our left-handed axes (v0 - v1) x (v2 - v1). A mesh of a right-handed program, whose faces
+    run counter-clockwise from outside there, has normals that point inwards (docs/conventions.md).
 
     Args:
         vertices: [B, V, 3]
         faces: [F, 3]
 
     Returns:
-        0 for a face without area. [B, F, 3]
+        0, without a gradient, for a face without area. The unit of length does not matter.
+        [B, F, 3]
 
     Raises:
         TypeError: A wrong dtype.
         ValueError: A wrong shape or device.
     """
-    return normalize(_area_vectors("face_normals", vertices, faces), dim=-1, eps=1e-12)
+    return _unit(_area_vectors("face_normals", vertices, faces))
 
 
 def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     """Give the unit normal of every vertex: the mean of its faces' normals, weighted by area.
+
+    It points to the side to which those of `face_normals` point.
 
     Args:
         vertices: [B, V, 3]
         faces: [F, 3]
 
     Returns:
-        0 for a vertex without faces. [B, V, 3]
+        0, without a gradient, for a vertex without faces or with faces that cancel. [B, V, 3]
 
     Raises:
         TypeError: A wrong dtype.
@@ -47,7 +51,7 @@ def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     total = torch.zeros_like(vertices)
     for k in range(3):
         total = total.index_add(1, faces[:, k].long(), areas)
-    return normalize(total, dim=-1, eps=1e-12)
+    return _unit(total)
 
 
 def _area_vectors(function: str, vertices: Tensor, faces: Tensor) -> Tensor:
@@ -57,3 +61,11 @@ def _area_vectors(function: str, vertices: Tensor, faces: Tensor) -> Tensor:
     v0, v1, v2 = (vertices[:, faces[:, k].long()] for k in range(3))
     areas: Tensor = torch.linalg.cross(v0 - v1, v2 - v1, dim=-1)
     return areas
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    """Give vectors the length 1, however short they are; 0 stays 0 and sends no gradient."""
+    largest = vectors.detach().abs().amax(-1, keepdim=True)
+    is_zero = largest == 0
+    scaled = vectors / largest.masked_fill(is_zero, 1)  # squares of areas leave float32 soon
+    return normalize(scaled, dim=-1).masked_fill(is_zero, 0)

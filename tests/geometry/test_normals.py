@@ -44,6 +44,22 @@ def test_without_area_there_is_none_and_the_gradient_is_finite():
     assert vertices.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("normals_of", [face_normals, vertex_normals])
+def test_the_unit_of_length_does_not_matter(normals_of):
+    vertices, faces = icosphere(2)
+    expected = normals_of(vertices[None], faces)
+    for exponent in (-50, -30, 30, 50):  # exact in floating point, so that the bits are the same
+        assert torch.equal(normals_of(vertices[None] * 2.0**exponent, faces), expected)
+
+
+@pytest.mark.parametrize("normals_of", [face_normals, vertex_normals])
+@pytest.mark.parametrize("faces", [[[0, 1, 2]], [[0, 1, 3], [3, 1, 0]]])
+def test_what_cancels_or_is_collinear_sends_no_gradient(normals_of, faces):
+    vertices = torch.tensor([[[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [0, 1, 0]]], requires_grad=True)
+    normals_of(vertices, torch.tensor(faces)).sum().backward()
+    assert (vertices.grad == 0).all()
+
+
 def test_gradients():
     vertices = torch.randn(2, 5, 3, dtype=torch.float64, requires_grad=True)
     faces = torch.tensor([[0, 1, 2], [2, 3, 4], [0, 4, 1]])

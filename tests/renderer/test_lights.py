@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from nr3d.geometry import face_normals
 from nr3d.renderer import Lights
 
 
@@ -23,6 +24,37 @@ def test_every_mesh_may_have_its_own():
         direction=torch.tensor([[0.0, 1, 0], [0, 0.5, 0]]),
     )
     assert lights.light(normals)[..., 0].flatten().tolist() == [2.0, 1.0]
+
+
+@pytest.mark.parametrize("kind", ["default", "custom", "ambient_only"])
+def test_the_recorded_light_of_faces(kind, truth):
+    case = truth("aux_lighting")
+    corners = torch.from_numpy(case["faces"])
+    faces = torch.arange(corners.shape[1] * 3).view(-1, 3)
+    lights = {
+        "default": Lights(),
+        "custom": Lights(
+            ambient_intensity=float(case["custom_intensity_ambient"]),
+            directional_intensity=float(case["custom_intensity_directional"]),
+            ambient_color=torch.from_numpy(case["color_ambient"]),
+            directional_color=torch.from_numpy(case["color_directional"]),
+            direction=torch.from_numpy(case["direction"]),
+        ),
+        "ambient_only": Lights(ambient_intensity=1, directional_intensity=0),
+    }[kind]
+    light = lights.light(face_normals(corners.flatten(1, 2), faces))
+    lit = torch.from_numpy(case["textures"]) * light[:, :, None, None, None]
+    # twice the rounding of the cosine of unit vectors in float32
+    torch.testing.assert_close(lit, torch.from_numpy(case[f"out_{kind}"]), atol=1e-6, rtol=1e-6)
+
+
+def test_three_faces_are_lit_as_each_alone():
+    """A cross product that guesses its axis takes the wrong one where there are three."""
+    vertices = torch.randn(1, 5, 3)
+    faces = torch.tensor([[0, 1, 2], [2, 3, 4], [4, 1, 0]])
+    together = Lights().light(face_normals(vertices, faces))
+    alone = [Lights().light(face_normals(vertices, face[None])) for face in faces]
+    assert torch.equal(together, torch.cat(alone, dim=1))
 
 
 def test_without_intensity_it_is_dark():
