@@ -32,7 +32,8 @@ def perspective_weights(fragments: Fragments, vertices: Tensor, faces: Tensor) -
 
     Source: perspective-correct interpolation: w_k z / z_k for screen-space weights w.
     """
-    check_tensor("perspective_weights", "vertices", vertices, shape=("M", "V", 3))
+    shape = (fragments.face_index.shape[0], "V", 3)
+    check_tensor("perspective_weights", "vertices", vertices, shape=shape)
     check_tensor(
         "perspective_weights", "faces", faces, shape=("F", 3), dtypes=INTEGERS, like=vertices
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nr3d.checks import at_least_float32, check_choice, check_tensor
+from nr3d.checks import at_least_float32, check_choice, check_tensor, format_shape
 from nr3d.renderer.barycentric import faces_seen, perspective_weights
 from nr3d.renderer.rasterize import Fragments
 
@@ -26,13 +26,10 @@ def gather_faces(values: Tensor, fragments: Fragments) -> Tensor:
         TypeError: A wrong dtype.
         ValueError: A wrong shape or device.
     """
-    num_views, height, width = fragments.face_index.shape
     values = _as_rows("gather_faces", "values", values, ("F", "C"), fragments)
-    face = faces_seen(fragments, values.shape[1]).flatten(1)[..., None]
-    channels = values.shape[2]
-    image = values.expand(num_views, -1, -1).gather(1, face.expand(-1, -1, channels))
-    image = image * (fragments.face_index >= 0).flatten(1)[..., None]
-    return image.transpose(1, 2).reshape(num_views, channels, height, width)
+    face = faces_seen(fragments, values.shape[1]).reshape(values.shape[0], 1, -1)
+    columns = values.transpose(1, 2)  # [M or 1, C, F]
+    return _image_of(columns.gather(2, face.expand(-1, values.shape[2], -1)), fragments)
 
 
 def sample_uv(
@@ -49,8 +46,9 @@ def sample_uv(
     Args:
         image: Row 0 at the top; a first axis of 1 serves all views. [M or 1, C, h, w]
         uvs: Coordinates of the corners of each face: (0, 0) is the lower left corner of the image,
-            (1, 1) the upper right one; texel i of a row of w has its centre at (i + 0.5) / w.
-            [F, 3, 2]
+            (1, 1) the upper right one; texel i of a row of w has its centre at (i + 0.5) / w. Up to
+            half a texel from its border the image blends with what `wrap` puts beside it: with
+            `repeat`, u = 0 and u = 1 show the mean of the first and the last column. [F, 3, 2]
         fragments: Of `rasterize(vertices, faces)`.
         vertices: Projected. [M, V, 3]
         faces: [F, 3]
@@ -67,24 +65,24 @@ def sample_uv(
     Source: perspective-correct interpolation; texels as in OpenGL.
     """
     check_choice("sample_uv", "wrap", wrap, WRAPS)
-    num_views = fragments.face_index.shape[0]
     image = _as_rows("sample_uv", "image", image, ("C", "h", "w"), fragments)
     check_tensor("sample_uv", "uvs", uvs, shape=(faces.shape[0], 3, 2), like=vertices)
-    height, width = image.shape[2:]
+    num_images, channels, height, width = image.shape
+    if height * width == 0:
+        raise ValueError(f"sample_uv: image must have texels, got {format_shape(image.shape)}")
     weights = perspective_weights(fragments, vertices, faces)
     corners = uvs[faces_seen(fragments, faces.shape[0])]  # [M, H, W, 3, 2]
     u, v = (weights[..., None] * corners).sum(-2).to(image.dtype).unbind(-1)
     columns = _taps(u * width - 0.5, width, wrap)
     rows = _taps((1 - v) * height - 0.5, height, wrap)
-    flat = image.flatten(2).expand(num_views, -1, -1)  # [M, C, hw]
+    flat = image.flatten(2)
+    pixels = (num_images, 1, -1)  # one image serves the pixels of all views
     result = torch.zeros(())
     for row, row_share in rows:
         for column, column_share in columns:
-            at = (row * width + column).flatten(1)[:, None].expand(-1, flat.shape[1], -1)
-            share = (row_share * column_share).flatten(1)[:, None]
-            result = result + flat.gather(2, at) * share
-    result = result.view(num_views, -1, *fragments.face_index.shape[1:])
-    return result * (fragments.face_index >= 0)[:, None]
+            at = (row * width + column).reshape(pixels).expand(-1, channels, -1)
+            result = result + flat.gather(2, at) * (row_share * column_share).reshape(pixels)
+    return _image_of(result, fragments)
 
 
 def _taps(position: Tensor, size: int, wrap: str) -> list[tuple[Tensor, Tensor]]:
@@ -103,6 +101,14 @@ def _taps(position: Tensor, size: int, wrap: str) -> list[tuple[Tensor, Tensor]]
             part = part * (texel == index) if wrap == "border" else part
         taps.append((texel, part))
     return taps
+
+
+def _image_of(values: Tensor, fragments: Fragments) -> Tensor:
+    """Lay out the pixels [M, C, HW] or [1, C, M HW] as [M, C, H, W], 0 where nothing is seen."""
+    num_views, height, width = fragments.face_index.shape
+    split = values.unflatten(2, (-1, height, width)).transpose(1, 2)  # [M, 1, C, ..] or [1, M, ..]
+    image: Tensor = split.reshape(num_views, values.shape[1], height, width)
+    return image.masked_fill((fragments.face_index < 0)[:, None], 0)
 
 
 def _as_rows(
