@@ -1,8 +1,11 @@
-"""Draw docs/images/conventions.png: `python docs/draw_conventions.py`."""
+"""Draw conventions.png and cameras.png in docs/images: `python docs/draw_conventions.py`."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -13,6 +16,31 @@ HEIGHT = 330
 INK, FAINT, RED, GREEN, BLUE, ORANGE = "#222", "#bbb", "#c33", "#292", "#25c", "#d70"
 
 Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Library:
+    """How a library sees its cameras and images."""
+
+    name: str
+    signs: tuple[int, int, int]  # of its axes along right, up and forward
+    top_left: str
+    bottom_right: str
+    formula: str
+
+
+LIBRARIES = (
+    Library("nr3d", (1, 1, 1), "NDC (-1, 1)", "(1, -1)", "R p + t"),
+    Library(
+        "OpenCV (projection), NMR_Dataset",
+        (1, -1, 1),
+        "pixel (0, 0), NMR (-1, -1)",
+        "(W, H), NMR (1, 1)",
+        "R p + t",
+    ),
+    Library("OpenGL", (1, 1, -1), "NDC (-1, 1)", "(1, -1)", "view (p, 1)"),
+    Library("PyTorch3D", (-1, 1, 1), "NDC (1, 1)", "(-1, -1)", "p R + T"),
+)
 
 
 class Pen:
@@ -143,16 +171,56 @@ def draw_pixels(pen: Pen) -> None:
     pen.text((165, 312), "image and NDC", size=15)
 
 
-def main() -> None:
-    """Write the picture."""
-    image = Image.new("RGB", (3 * PANEL * SCALE, HEIGHT * SCALE), "white")
+def draw_library(pen: Pen, library: Library) -> None:
+    """Show the axes of a library's camera from behind, and what it calls the image's corners."""
+    eye, plane = (92.0, 195.0), (222.0, 120.0)
+    wide, high = 78.0, 55.0
+    corners = [
+        (plane[0] + wide * x, plane[1] + high * y) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    ]
+    for corner, following in zip(corners, corners[1:] + corners[:1], strict=True):
+        pen.line(eye, corner, FAINT, 1)
+        pen.line(corner, following)
+    ahead = (0.87, -0.5)
+    x, y, z = (70 * sign for sign in library.signs)
+    for name, color, (right, up) in (
+        ("x", RED, (x, 0.0)),
+        ("y", GREEN, (0.0, y)),
+        ("z", BLUE, (z * ahead[0], -z * ahead[1])),
+    ):
+        tip = (eye[0] + right, eye[1] - up)
+        pen.arrow(eye, tip, color, 2.5)
+        length = math.hypot(right, up)
+        pen.text((tip[0] + 12 * right / length, tip[1] - 12 * up / length), name, color, 15)
+    pen.dot(eye, INK, 5)
+    pen.dot(corners[0], ORANGE)
+    pen.dot(corners[2], ORANGE)
+    for corner, words, away in (
+        (corners[0], library.top_left, 1),
+        (corners[2], library.bottom_right, -1),
+    ):
+        middle = corner[0] + away * 3.3 * len(words)
+        pen.text((middle, corner[1] - away * 15), words, ORANGE)
+    pen.text((165, 22), library.name, size=15)
+    pen.text((165, 312), library.formula, size=14)
+
+
+def save(name: str, panels: Sequence[Callable[[Pen], None]]) -> None:
+    """Write a picture of one panel beside the other."""
+    image = Image.new("RGB", (len(panels) * PANEL * SCALE, HEIGHT * SCALE), "white")
     draw = ImageDraw.Draw(image)
-    for panel, content in enumerate((draw_angles, draw_camera, draw_pixels)):
+    for panel, content in enumerate(panels):
         content(Pen(draw, panel))
-    small = image.resize((3 * PANEL, HEIGHT), Image.Resampling.LANCZOS).quantize(64)
-    path = Path(__file__).parent / "images" / "conventions.png"
+    small = image.resize((len(panels) * PANEL, HEIGHT), Image.Resampling.LANCZOS).quantize(64)
+    path = Path(__file__).parent / "images" / name
     path.parent.mkdir(exist_ok=True)
     small.save(path, optimize=True)
+
+
+def main() -> None:
+    """Write the pictures."""
+    save("conventions.png", (draw_angles, draw_camera, draw_pixels))
+    save("cameras.png", [partial(draw_library, library=library) for library in LIBRARIES])
 
 
 if __name__ == "__main__":

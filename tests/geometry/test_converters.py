@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nr3d.geometry import eye_from_angles, look_at, perspective
+from nr3d.geometry import eye_from_angles, icosphere, look_at, perspective
 from nr3d.geometry.converters import (
     camera_from_look_at,
     from_nmr_camera,
@@ -22,6 +22,7 @@ from nr3d.geometry.converters import (
 )
 from nr3d.geometry.intrinsics import intrinsics_from_viewing_angle
 from nr3d.geometry.projection import projection
+from nr3d.renderer import rasterize
 
 EYES = eye_from_angles(2.7, torch.tensor([30.0, -10.0]), torch.tensor([40.0, 250.0])).double()
 POINT = torch.tensor([0.3, 0.2, -0.4], dtype=torch.float64)
@@ -171,6 +172,20 @@ def test_all_conventions_agree_on_the_axes() -> None:
     assert (to_opengl(*here)[:3, :3] @ point).tolist() == [1.0, 2.0, -3.0]
     assert (point @ to_pytorch3d(*here)[0]).tolist() == [-1.0, 2.0, 3.0]
     assert (to_nmr_camera(*here)[:3, :3] @ point).tolist() == [1.0, -2.0, 3.0]
+
+
+def test_cameras_of_right_handed_libraries_show_the_outside_of_their_meshes() -> None:
+    """The near side of a sphere has depth 2, the far side, which `look_at` shows, 4."""
+    vertices, faces = icosphere(1)
+    a, b, c = vertices[faces[0].long()]
+    assert torch.linalg.cross(b - a, c - a) @ a > 0, "counter-clockwise outside if right-handed"
+    view = torch.eye(4)
+    view[2, 3] = -3.0
+    R, t = camera_from_look_at(torch.tensor([0.0, 0.0, 3.0]))
+    for pose, depth in ((from_opengl(view), 2.0), ((R, t), 4.0)):
+        projected = perspective((vertices @ pose[0].mT + pose[1])[None])
+        fragments = rasterize(projected, faces, image_size=9, fill_back=False)
+        assert abs(float(fragments.depth[0, 4, 4]) - depth) < 0.1
 
 
 def test_autocast_does_not_lower_the_precision() -> None:
