@@ -5,11 +5,14 @@
 #include <cstdint>
 
 #include "checks.h"
+#include "depth_gradient.h"
+#include "interpolate_vertices.h"
 #include "isa.h"
 #include "kato_gradient.h"
 #include "ops.h"
 #include "project.h"
 #include "rasterize.h"
+#include "sample_cubes.h"
 #include "voxelize.h"
 #if defined(NR3D_WITH_CUDA)
 #include "device.h"
@@ -110,6 +113,92 @@ static void project_camera_gradient(uintptr_t points, uintptr_t eyes, uintptr_t 
 }
 
 template <class T>
+static nr3d::Fragments<T> fragments(uintptr_t vertices, uintptr_t faces, uintptr_t face_index,
+                                    uintptr_t depth, uintptr_t weights, int64_t num_meshes,
+                                    int64_t num_vertices, int64_t num_faces, int height,
+                                    int width) {
+  return {pointer<const T>(vertices),
+          pointer<const int32_t>(faces),
+          pointer<const int32_t>(face_index),
+          pointer<const T>(depth),
+          pointer<const T>(weights),
+          num_meshes,
+          num_vertices,
+          num_faces,
+          height,
+          width};
+}
+
+template <class T>
+static void depth_gradient(uintptr_t vertices, uintptr_t faces, uintptr_t face_index,
+                           uintptr_t depth, uintptr_t weights, int64_t num_meshes,
+                           int64_t num_vertices, int64_t num_faces, int height, int width,
+                           uintptr_t grad_depth, uintptr_t grad_vertices, int threads) {
+  nb::gil_scoped_release released;
+  nr3d::depth_gradient_cpu<T>({fragments<T>(vertices, faces, face_index, depth, weights, num_meshes,
+                                            num_vertices, num_faces, height, width),
+                               pointer<const T>(grad_depth), pointer<T>(grad_vertices)},
+                              threads);
+}
+
+template <class T>
+static void interpolate_vertices(uintptr_t vertices, uintptr_t faces, uintptr_t face_index,
+                                 uintptr_t depth, uintptr_t weights, int64_t num_meshes,
+                                 int64_t num_vertices, int64_t num_faces, int height, int width,
+                                 uintptr_t values, uintptr_t image, int64_t num_rows,
+                                 int64_t num_channels, int threads) {
+  nb::gil_scoped_release released;
+  nr3d::interpolate_vertices_cpu<T>(
+      {fragments<T>(vertices, faces, face_index, depth, weights, num_meshes, num_vertices,
+                    num_faces, height, width),
+       pointer<const T>(values), pointer<T>(image), num_rows, num_channels},
+      threads);
+}
+
+template <class T>
+static void interpolate_vertices_gradient(uintptr_t vertices, uintptr_t faces, uintptr_t face_index,
+                                          uintptr_t depth, uintptr_t weights, int64_t num_meshes,
+                                          int64_t num_vertices, int64_t num_faces, int height,
+                                          int width, uintptr_t grad_image, uintptr_t grad_values,
+                                          int64_t num_rows, int64_t num_channels, int threads) {
+  nb::gil_scoped_release released;
+  nr3d::interpolate_vertices_gradient_cpu<T>(
+      {fragments<T>(vertices, faces, face_index, depth, weights, num_meshes, num_vertices,
+                    num_faces, height, width),
+       pointer<const T>(grad_image), pointer<T>(grad_values), num_rows, num_channels},
+      threads);
+}
+
+template <class T>
+static void sample_cubes(uintptr_t vertices, uintptr_t faces, uintptr_t face_index, uintptr_t depth,
+                         uintptr_t weights, int64_t num_meshes, int64_t num_vertices,
+                         int64_t num_faces, int height, int width, uintptr_t cubes, uintptr_t image,
+                         int64_t num_rows, int64_t num_channels, int64_t side, double eps,
+                         int threads) {
+  nb::gil_scoped_release released;
+  nr3d::sample_cubes_cpu<T>({fragments<T>(vertices, faces, face_index, depth, weights, num_meshes,
+                                          num_vertices, num_faces, height, width),
+                             pointer<const T>(cubes), pointer<T>(image), num_rows, num_channels,
+                             side, static_cast<T>(eps)},
+                            threads);
+}
+
+template <class T>
+static void sample_cubes_gradient(uintptr_t vertices, uintptr_t faces, uintptr_t face_index,
+                                  uintptr_t depth, uintptr_t weights, int64_t num_meshes,
+                                  int64_t num_vertices, int64_t num_faces, int height, int width,
+                                  uintptr_t grad_image, uintptr_t grad_cubes, int64_t num_rows,
+                                  int64_t num_channels, int64_t side, double eps, int threads) {
+  nb::gil_scoped_release released;
+  nr3d::sample_cubes_gradient_cpu<T>(
+      {fragments<T>(vertices, faces, face_index, depth, weights, num_meshes, num_vertices,
+                    num_faces, height, width),
+       pointer<const T>(grad_image), pointer<T>(grad_cubes), num_rows, num_channels, side,
+       static_cast<T>(eps)},
+      threads);
+}
+
+template <class T>
 static void voxelize(uintptr_t vertices, uintptr_t faces, uintptr_t voxels, int64_t num_meshes,
                      int64_t num_vertices, int64_t num_faces, int resolution, bool fill,
                      int threads) {
@@ -156,6 +245,16 @@ NB_MODULE(_C, m) {
   m.def("project_gradient_float64", &project_gradient<double>);
   m.def("project_camera_gradient_float32", &project_camera_gradient<float>);
   m.def("project_camera_gradient_float64", &project_camera_gradient<double>);
+  m.def("depth_gradient_float32", &depth_gradient<float>);
+  m.def("depth_gradient_float64", &depth_gradient<double>);
+  m.def("interpolate_vertices_float32", &interpolate_vertices<float>);
+  m.def("interpolate_vertices_float64", &interpolate_vertices<double>);
+  m.def("interpolate_vertices_gradient_float32", &interpolate_vertices_gradient<float>);
+  m.def("interpolate_vertices_gradient_float64", &interpolate_vertices_gradient<double>);
+  m.def("sample_cubes_float32", &sample_cubes<float>);
+  m.def("sample_cubes_float64", &sample_cubes<double>);
+  m.def("sample_cubes_gradient_float32", &sample_cubes_gradient<float>);
+  m.def("sample_cubes_gradient_float64", &sample_cubes_gradient<double>);
   m.def("voxelize_float32", &voxelize<float>);
   m.def("voxelize_float64", &voxelize<double>);
   m.def("cuda_status", &cuda_status);

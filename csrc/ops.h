@@ -14,6 +14,16 @@ struct ProjectGradientParams;
 template <class T>
 struct ProjectCameraGradientParams;
 template <class T>
+struct DepthGradientParams;
+template <class T>
+struct InterpolateVerticesParams;
+template <class T>
+struct InterpolateVerticesGradientParams;
+template <class T>
+struct SampleCubesParams;
+template <class T>
+struct SampleCubesGradientParams;
+template <class T>
 struct VoxelizeParams;
 
 template <class T>
@@ -26,6 +36,17 @@ template <class T>
 void project_gradient_cpu(const ProjectGradientParams<T>& params, int threads);
 template <class T>
 void project_camera_gradient_cpu(const ProjectCameraGradientParams<T>& params, int threads);
+template <class T>
+void depth_gradient_cpu(const DepthGradientParams<T>& params, int threads);
+template <class T>
+void interpolate_vertices_cpu(const InterpolateVerticesParams<T>& params, int threads);
+template <class T>
+void interpolate_vertices_gradient_cpu(const InterpolateVerticesGradientParams<T>& params,
+                                       int threads);
+template <class T>
+void sample_cubes_cpu(const SampleCubesParams<T>& params, int threads);
+template <class T>
+void sample_cubes_gradient_cpu(const SampleCubesGradientParams<T>& params, int threads);
 template <class T>
 void voxelize_cpu(const VoxelizeParams<T>& params, int threads);
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from nr3d import _C
-from nr3d.checks import INTEGERS, check_tensor, name_of_dtype
+from nr3d.checks import INTEGERS, check_tensor, format_shape, name_of_dtype
 
 
 def _place(index: int, shape: torch.Size) -> list[int]:
@@ -57,3 +57,12 @@ def prepare_mesh(function: str, vertices: Tensor, faces: Tensor) -> tuple[Tensor
     check_finite(function, "vertices", vertices)
     check_indices(function, "faces", faces, of="vertex", low=0, high=vertices.shape[1])
     return vertices, faces.to(torch.int32)
+
+
+def check_rows(function: str, argument: str, value: Tensor, num_meshes: int) -> None:
+    """Check that the first axis has a row for each mesh, or one that serves all."""
+    if value.shape[0] not in (1, num_meshes):
+        raise ValueError(
+            f"{function}: {argument} must have 1 or {num_meshes} rows, as many as there are "
+            f"meshes, got shape {format_shape(value.shape)}"
+        )

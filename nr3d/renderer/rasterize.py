@@ -10,16 +10,21 @@ from torch import Tensor
 
 from nr3d import ops
 from nr3d.checks import at_least_float32, check_count
+from nr3d.ops.fragments import check_fragments
 
 
 @dataclass(frozen=True)
 class Fragments:
-    """What is seen at every pixel. Row 0 is the top of the image. No gradient flows through it.
+    """What is seen at every pixel. Row 0 is the top of the image.
+
+    A gradient flows through `depth` only.
 
     Attributes:
         face_index: The nearest face: -1 where there is none, f in [0, F) for face f seen from its
             front, F + f for face f seen from its back. [M, H, W], int32
-        depth: Its depth in scene units, `far` where there is none. [M, H, W]
+        depth: Its depth in scene units, `far` where there is none. Its gradient is exact for
+            faces that move while the pixel goes on to show the same one: edges give none.
+            [M, H, W]
         weights: Screen-space barycentric weights of its corners, 0 where there is none; for F + f
             the corners count in reverse order. [M, H, W, 3]
     """
@@ -54,7 +59,7 @@ def rasterize(
         fill_back: Draw the backs of faces too.
 
     Returns:
-        Fragments on the device of `vertices`, without gradient.
+        Fragments on the device of `vertices`; the depth is differentiable in them.
 
     Raises:
         TypeError: A wrong dtype.
@@ -65,7 +70,7 @@ def rasterize(
     """
     vertices, (height, width) = prepare_view("rasterize", vertices, faces, image_size)
     return Fragments(
-        *torch.ops.nr3d.rasterize(vertices.detach(), faces, height, width, near, far, fill_back)
+        *torch.ops.nr3d.rasterize(vertices, faces, height, width, near, far, fill_back)
     )
 
 
@@ -87,3 +92,15 @@ def check_size(function: str, image_size: int | Sequence[int]) -> tuple[int, int
     for extent in size:
         check_count(function, "image_size", extent)
     return size
+
+
+def prepare_fragments(
+    function: str, fragments: Fragments, vertices: Tensor, faces: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Check what was rasterized and what was seen; give it as operators take it, detached."""
+    if isinstance(vertices, Tensor):
+        vertices = at_least_float32(vertices)
+    ops.check_mesh(function, vertices, faces)
+    found = (fragments.face_index, fragments.depth, fragments.weights)
+    check_fragments(function, vertices, faces, *found)
+    return vertices.detach(), faces, found[0], found[1].detach(), found[2].detach()

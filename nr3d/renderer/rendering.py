@@ -11,7 +11,6 @@ from torch.nn.functional import avg_pool2d, normalize
 
 from nr3d.geometry.normals import face_normals, vertex_normals
 from nr3d.renderer.appearance import Appearance, of_all_views
-from nr3d.renderer.depth import differentiable_depth
 from nr3d.renderer.interpolate import interpolate_vertices
 from nr3d.renderer.kato import kato_edges
 from nr3d.renderer.lights import Lights
@@ -87,7 +86,7 @@ def draw(scene: Scene, outputs: Sequence[str], *, eps: float, anti_aliasing: boo
     if "normals" in outputs:
         images["normals"] = normals_image(scene)
     if "depth" in outputs:
-        images["depth"] = differentiable_depth(fragments, scene.projected, scene.faces)[:, None]
+        images["depth"] = fragments.depth[:, None]
     channels = [colors_image(scene, alpha)] if "colors" in outputs else []
     channels += [alpha] if "silhouettes" in outputs else []
     if channels:

@@ -11,11 +11,14 @@
 #include <vector>
 
 #include "checks.h"
+#include "depth_gradient.h"
+#include "interpolate_vertices.h"
 #include "isa.h"
 #include "kato_gradient.h"
 #include "ops.h"
 #include "project.h"
 #include "rasterize.h"
+#include "sample_cubes.h"
 #include "voxelize.h"
 
 namespace {
@@ -125,6 +128,39 @@ void differentiate(const Scene<T>& scene, const Sizes& s, const std::vector<int3
   require(is_same, "16 bits give the same gradient as 32");
 }
 
+// Depth, values of the vertices and cubes of values; one row of them for all meshes, or one each.
+template <class T>
+void shade(const nr3d::Fragments<T>& seen, bool shared, int64_t side, int threads) {
+  const int64_t num_rows = shared ? 1 : seen.num_meshes, num_channels = shared ? 3 : 1;
+  const size_t pixels = static_cast<size_t>(seen.num_meshes) * seen.height * seen.width;
+  const std::vector<T> grad_depth = random_image<T>(pixels, true);
+  std::vector<T> grad_vertices(3 * seen.num_meshes * seen.num_vertices, T(7));
+  nr3d::depth_gradient_cpu<T>({seen, grad_depth.data(), grad_vertices.data()}, threads);
+
+  std::vector<T> image(pixels * num_channels, T(7));
+  const std::vector<T> grad_image = random_image<T>(image.size(), true);
+  const std::vector<T> values(num_rows * seen.num_vertices * num_channels, T(1));
+  std::vector<T> grad_values(values.size(), T(7));
+  nr3d::interpolate_vertices_cpu<T>({seen, values.data(), image.data(), num_rows, num_channels},
+                                    threads);
+  nr3d::interpolate_vertices_gradient_cpu<T>(
+      {seen, grad_image.data(), grad_values.data(), num_rows, num_channels}, threads);
+
+  const std::vector<T> cubes(num_rows * seen.num_faces * side * side * side * num_channels, T(1));
+  std::vector<T> grad_cubes(cubes.size(), T(7));
+  for (double eps : {0.0, 1e-3, 5.0}) {
+    nr3d::sample_cubes_cpu<T>(
+        {seen, cubes.data(), image.data(), num_rows, num_channels, side, static_cast<T>(eps)},
+        threads);
+    for (T value : image) {
+      require(value == T(0) || std::abs(value - T(1)) < T(1e-5), "a cube of ones gives ones");
+    }
+    nr3d::sample_cubes_gradient_cpu<T>({seen, grad_image.data(), grad_cubes.data(), num_rows,
+                                        num_channels, side, static_cast<T>(eps)},
+                                       threads);
+  }
+}
+
 template <class T>
 void render(Kind kind, const Sizes& s, bool fill_back, bool whole, int threads) {
   const Scene<T> scene = make_scene<T>(kind, s);
@@ -154,10 +190,16 @@ void render(Kind kind, const Sizes& s, bool fill_back, bool whole, int threads) 
   differentiate<T>(scene, s, face_index, {0, factor, 1e-4}, threads);
   differentiate<T>(scene, s, face_index, {1, 1, 1e-4}, threads);
   differentiate<T>(scene, s, face_index, {3, 1, 0.0}, threads);
+  const nr3d::Fragments<T> seen{
+      scene.vertices.data(), scene.faces.data(), face_index.data(), depth.data(), weights.data(),
+      s.num_meshes,          s.num_vertices,     s.num_faces,       s.height,     s.width};
+  if (whole) shade(seen, true, 1, threads);
+  if (whole) shade(seen, false, 3, threads);
   // A face_index of another mesh is allowed as long as it is in range.
   for (int32_t& face : face_index) face = pick(static_cast<int>(2 * s.num_faces) + 1) - 1;
   differentiate<T>(scene, s, face_index, {1, 1, 1e-4}, threads);
   differentiate<T>(scene, s, face_index, {0, factor, 1e-4}, threads);
+  if (whole) shade(seen, false, 2, threads);
 }
 
 // Views of every mesh: straight ahead from the origin, where an orthographic projection changes

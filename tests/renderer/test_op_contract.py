@@ -200,7 +200,7 @@ def test_without_gradients_nothing_is_recorded():
     vertices, faces, face_index, image, _ = arguments_of(soup(10, seed=8))
     leaf = vertices.requires_grad_()
     fragments = rasterize(leaf, faces, image_size=48)
-    assert not fragments.depth.requires_grad and not fragments.weights.requires_grad
+    assert not fragments.weights.requires_grad and not fragments.face_index.requires_grad
     with torch.no_grad():
         assert not kato_edges(image, leaf, faces=faces, face_index=face_index).requires_grad
     assert kato_edges(image, leaf, faces=faces, face_index=face_index).requires_grad

@@ -15,7 +15,6 @@ from nr3d.compat.neural_renderer.convert import Vector, as_tensor
 from nr3d.renderer import Fragments, kato_edges, kato_silhouettes
 from nr3d.renderer import rasterize as find_fragments
 from nr3d.renderer.cubes import sample_cubes
-from nr3d.renderer.depth import differentiable_depth
 
 DEFAULT_IMAGE_SIZE = 256
 DEFAULT_ANTI_ALIASING = True
@@ -88,8 +87,7 @@ def draw_maps(
         )
         rgb_map = edged[:, :3] if drawing.colorize else None
         alpha_map = edged[:, -1] if wants_alpha else None
-    depth = differentiable_depth(fragments, vertices, faces) if wants_depth else None
-    return rgb_map, alpha_map, depth
+    return rgb_map, alpha_map, fragments.depth if wants_depth else None
 
 
 def cube_colors(textures: Tensor, eps: float) -> Colorize:
