@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from nr3d.checks import check_tensor
 from nr3d.renderer.cubes import sample_cubes
 from nr3d.renderer.interpolate import interpolate_vertices
 from nr3d.renderer.rasterize import Fragments
@@ -67,6 +68,7 @@ class FaceColors:
         self, fragments: Fragments, *, vertices: Tensor, faces: Tensor, num_views: int
     ) -> Tensor:
         """See `Appearance`."""
+        check_tensor("FaceColors", "values", self.values, shape=("B", faces.shape[0], "C"))
         return gather_faces(of_all_views(self.values, num_views), fragments)
 
 

@@ -152,3 +152,9 @@ def test_bad_requests_are_named():
         renderer.render(mesh, projected=torch.zeros(1, 1, 162, 3))
     with pytest.raises(ValueError, match=r"image_size must be one side or \(H, W\)"):
         NeuralRenderer(image_size=(8, 8, 8))
+
+
+def test_colours_of_another_number_of_faces_are_refused():
+    mesh, renderer = spheres(), NeuralRenderer(image_size=16)
+    with pytest.raises(ValueError, match=r"FaceColors: values must have shape \[B, 320, C\]"):
+        renderer.colors(mesh, EYES, FaceColors(torch.zeros(1, 2, 3)))
