@@ -83,17 +83,17 @@ NR3D_HD V clamp_weight(V w) {
 }
 
 // Depth from weights: perspective-correct interpolation, 1 / sum of w_k / z_k.
-template <class T>
-NR3D_HD T depth_at(const T w[3], const T z[3]) {
-  return T(1) / (w[0] / z[0] + w[1] / z[1] + w[2] / z[2]);
+template <class V>
+NR3D_HD V depth_at(const V w[3], const V z[3]) {
+  return (V{} + 1) / (w[0] / z[0] + w[1] / z[1] + w[2] / z[2]);
 }
 
 // The weights of the face at pixel (i, j), counted from the bottom left: clamped, then scaled to
 // sum to 1.
-template <class T>
-NR3D_HD void weights_at(const RasterFace<T>& f, T i, T j, T w[3]) {
+template <class V>
+NR3D_HD void weights_at(const RasterFace<V>& f, V i, V j, V w[3]) {
   for (int k = 0; k < 3; ++k) w[k] = clamp_weight(f.m[k][0] * i + f.m[k][1] * j + f.m[k][2]);
-  const T sum = w[0] + w[1] + w[2];
+  const V sum = w[0] + w[1] + w[2];
   for (int k = 0; k < 3; ++k) w[k] /= sum;
 }
 

@@ -42,22 +42,68 @@ NR3D_HD void store_silhouette(const RasterizeParams<T>& p, int64_t mesh, const B
   }
 }
 
-// Write exact depths and weights of one row; uncovered pixels get `far` and 0.
+// Read the corners of the faces (in [0, 2F)) that some pixels show.
 template <class T>
-void store_row(const RasterizeParams<T>& p, const T* vertices,
-               const typename Band<T>::Index* faces_seen, int row, T* depth, T* weights) {
-  for (int i = 0; i < p.width; ++i) {
-    T* w = weights + 3 * i;
-    if (faces_seen[i] < 0) {
-      depth[i] = p.far;
-      std::fill(w, w + 3, T(0));
+NR3D_HD void load_seen(const RasterizeParams<T>& p, const T* vertices,
+                       const typename Pack<T>::Integers& face,
+                       RasterFace<typename Pack<T>::Values>& f) {
+  using V = typename Pack<T>::Values;
+  using Integers = typename Pack<T>::Integers;
+  const Integers num_faces = uniform<Integers>(p.num_faces), is_back = face >= num_faces;
+  const Integers at = 3 * (face - (is_back & num_faces));
+  const Integers first = gather<Integers>(p.faces, at), third = gather<Integers>(p.faces + 2, at);
+  const Integers corners[3] = {is_back ? third : first, gather<Integers>(p.faces + 1, at),
+                               is_back ? first : third};
+  for (int k = 0; k < 3; ++k) {
+    const Integers corner = 3 * corners[k];
+    f.x[k] = gather<V>(vertices, corner);
+    f.y[k] = gather<V>(vertices + 1, corner);
+    f.z[k] = gather<V>(vertices + 2, corner);
+  }
+}
+
+// Find the exact depth and weights of a pack of pixels, from `column` on; of uncovered ones `far`
+// and 0.
+template <class T>
+NR3D_HD void find_depths(const RasterizeParams<T>& p, const T* vertices,
+                         const typename Pack<T>::Integers& face, int column, int row,
+                         typename Pack<T>::Values& depth, typename Pack<T>::Values w[3]) {
+  using V = typename Pack<T>::Values;
+  const auto covered = face >= 0;
+  RasterFace<V> f;
+  load_seen(p, vertices, covered & face, f);
+  set_weights(f, p.height, p.width);
+  V i;
+  load(kLaneNumbers<T>, i);
+  weights_at(f, i + static_cast<T>(column), uniform<V>(row), w);
+  const V z = depth_at(w, f.z);
+  depth = covered ? z : uniform<V>(p.far);
+  for (int k = 0; k < 3; ++k) w[k] = covered ? w[k] : V{};
+}
+
+// Write exact depths and weights of one row of the band.
+template <class T>
+NR3D_HD void store_row(const RasterizeParams<T>& p, const T* vertices,
+                       const typename Band<T>::Index* faces_seen, int row, T* depth, T* weights) {
+  using V = typename Pack<T>::Values;
+  using Integers = typename Pack<T>::Integers;
+  constexpr int kLanes = Pack<T>::kLanes;
+  for (int i = 0; i < p.width; i += kLanes) {
+    const int count = std::min(kLanes, p.width - i);
+    const Integers face = load_some<Integers>(faces_seen + i, count);
+    if (!any(face >= 0)) {
+      std::fill_n(depth + i, count, p.far);
+      std::fill_n(weights + 3 * i, 3 * count, T(0));
       continue;
     }
-    RasterFace<T> f;
-    load_face(vertices, p.faces, p.num_faces, faces_seen[i], f);
-    set_weights(f, p.height, p.width);
-    weights_at(f, static_cast<T>(i), static_cast<T>(row), w);
-    depth[i] = depth_at(w, f.z);
+    V z, w[3];
+    find_depths(p, vertices, face, i, row, z, w);
+    T values[3][kLanes];
+    for (int k = 0; k < 3; ++k) store(w[k], values[k]);
+    std::memcpy(depth + i, &z, count * sizeof(T));
+    for (int l = 0; l < count; ++l) {
+      for (int k = 0; k < 3; ++k) weights[3 * (i + l) + k] = values[k][l];
+    }
   }
 }
 
