@@ -67,6 +67,7 @@ struct Runs {
   V start, end;  // first and last pixel
   Integers vertex[3];
   V u[3], v[3];
+  int32_t first_inside[Pack<T>::kLanes];  // where the run begins in the list of pixels inside
 };
 
 // An edge, from A to B, of each of some runs' faces, and the faces' third corner.
@@ -88,6 +89,7 @@ struct Meetings {
   typename Pack<T>::Integer vertex_a[kLanes], vertex_b[kLanes];
   T crossing[kLanes], inner[kLanes];  // position of the edge, and of the face's last pixel
   T lever_a[kLanes], lever_b[kLanes], eps_a[kLanes], eps_b[kLanes];
+  T low[kLanes], high[kLanes];  // the run's pixels that could pull from inside
 };
 
 template <class T>
@@ -108,103 +110,116 @@ NR3D_HD void load_corners(const FlatMesh<T>& mesh, const typename Pack<T>::Integ
   }
 }
 
-// How much the loss falls if the pixels at `at` of a list take the color of pixel `other` of the
-// line; those of a silhouette change by 1.
-template <class V, class T>
-NR3D_HD V gain_of(const Walk<T>& walk, const PixelList<T>& list, int at, T other) {
-  V gain = {}, color, grad;
-  if (!walk.line.color) {
-    load(list.grad.data() + at, grad);
-    return grad;
-  }
-  const T* others = walk.line.color + static_cast<int>(other);
-  for (int c = 0; c < walk.p.num_channels; ++c) {
-    load(list.color.data() + c * list.stride + at, color);
-    load(list.grad.data() + c * list.stride + at, grad);
-    gain += (color - others[c * walk.line.color_plane]) * grad;
-  }
-  return gain > V{} ? gain : V{};
+// The pixels that can pull from within a face.
+template <bool kIsSilhouette, class T>
+NR3D_HD const PixelList<T>& inside_list(const Survey<T>& survey) {
+  return kIsSilhouette ? survey.inside : survey.outside;
 }
 
-template <class T, class V>
-NR3D_HD void contribute(const Meetings<T>& m, int i, const V& on_a, const V& on_b,
-                        Contribution<T>*& out) {
-  *out++ = {static_cast<int32_t>(m.vertex_a[i]), sum_of_lanes<T>(on_a)};
-  *out++ = {static_cast<int32_t>(m.vertex_b[i]), sum_of_lanes<T>(on_b)};
+// How much the loss falls if pixels of a list take the color of pixel `other` of the line; those of
+// a silhouette change by 1.
+template <bool kIsSilhouette, class T>
+struct Gain {
+  using V = typename Pack<T>::Values;
+  const PixelList<T>& list;
+  int num_channels;
+  const T* others;
+  int64_t plane;
+
+  NR3D_HD Gain(const Walk<T>& walk, const PixelList<T>& pixels, T other)
+      : list(pixels), num_channels(walk.p.num_channels) {
+    if (kIsSilhouette) return;
+    others = walk.line.color + static_cast<int>(other);
+    plane = walk.line.color_plane;
+  }
+
+  // Of the pixels at `at` of the list.
+  NR3D_HD V operator()(int at) const {
+    V grad, gain;
+    load(list.grad.data() + at, grad);
+    if (kIsSilhouette) return grad;
+    V worth = grad * others[0];
+    for (int c = 1; c < num_channels; ++c) {
+      load(list.grad.data() + c * list.stride + at, grad);
+      worth += grad * others[c * plane];
+    }
+    load(list.worth.data() + at, gain);
+    gain -= worth;
+    return gain > V{} ? gain : V{};
+  }
+};
+
+// What the pixels of a line say to the two vertices of an edge.
+template <class T>
+struct Pulls {
+  typename Pack<T>::Values on_a = {}, on_b = {};
+};
+
+template <class T>
+NR3D_HD void contribute(const Meetings<T>& m, int i, const Pulls<T>& pulls, Contribution<T>*& out) {
+  T sums[2];
+  sums_of_lanes<T>(pulls.on_a, pulls.on_b, sums);
+  *out++ = {static_cast<int32_t>(m.vertex_a[i]), sums[0]};
+  *out++ = {static_cast<int32_t>(m.vertex_b[i]), sums[1]};
 }
 
 // Add what the pixels beyond the edge pull.
-template <class T>
-NR3D_HD void pull_outside(const Walk<T>& walk, const Meetings<T>& m, int i, Contribution<T>*& out) {
+template <bool kIsSilhouette, class T>
+NR3D_HD void pull_outside(const Walk<T>& walk, const Meetings<T>& m, int i, Pulls<T>& pulls) {
   using V = typename Pack<T>::Values;
   constexpr int kLanes = Pack<T>::kLanes;
   const PixelList<T>& list = walk.survey.outside;
+  const Gain<kIsSilhouette, T> gain_at(walk, list, m.inner[i]);
   const T crossed = m.crossing[i];
   const T* position = list.position.data();
-  // From the outermost pack inwards, up to the one that holds the edge.
-  const int num_packs = (list.count + kLanes - 1) / kLanes;
-  const bool up = m.outwards > T(0);
-  const int step = up ? -kLanes : kLanes, outermost = up ? kLanes - 1 : 0;
-  int at = up ? (num_packs - 1) * kLanes : 0;
-  const V one = V{} + T(1);
   V on_a = {}, on_b = {};
-  for (int pack = 0; pack < num_packs; ++pack, at += step) {
-    if (!((position[at + outermost] - crossed) * m.outwards > T(0))) break;
-    V t, gain = gain_of<V>(walk, list, at, m.inner[i]);
+  const auto pull = [&](int at, bool holds_edge) {
+    V t, gain = gain_at(at);
     load(position + at, t);
     t -= crossed;
-    const auto beyond = t * m.outwards > V{};
-    gain = beyond ? gain : V{};
-    t = beyond ? t : one;
+    if (holds_edge) {
+      const auto beyond = t * m.outwards > V{};
+      gain = beyond ? gain : V{};
+      t = beyond ? t : V{} + T(1);
+    }
     on_a -= gain / (m.lever_a[i] * t + m.eps_a[i]);
     on_b -= gain / (m.lever_b[i] * t + m.eps_b[i]);
+  };
+  // From the outermost pack inwards, up to the one that holds the edge.
+  const int end = (list.count + kLanes - 1) / kLanes * kLanes;
+  if (m.outwards > T(0)) {
+    int at = end - kLanes;
+    for (; at >= 0 && position[at] > crossed; at -= kLanes) pull(at, false);
+    if (at >= 0 && position[at + kLanes - 1] > crossed) pull(at, true);
+  } else {
+    int at = 0;
+    for (; at < end && position[at + kLanes - 1] < crossed; at += kLanes) pull(at, false);
+    if (at < end && position[at] < crossed) pull(at, true);
   }
   // A pixel of a silhouette gains minus its gradient.
-  const T sign = walk.line.color ? T(1) : T(-1);
-  contribute(m, i, on_a * sign, on_b * sign, out);
+  pulls.on_a += kIsSilhouette ? -on_a : on_a;
+  pulls.on_b += kIsSilhouette ? -on_b : on_b;
 }
 
-// Add what the run's own pixels from `low` to `high` pull.
-template <class T>
-NR3D_HD void pull_inside(const Walk<T>& walk, const Meetings<T>& m, int i, T low, T high,
-                         Contribution<T>*& out) {
+// Add what the run's own pixels pull; `first` is where the run begins in the list.
+template <bool kIsSilhouette, class T>
+NR3D_HD void pull_inside(const Walk<T>& walk, const Meetings<T>& m, int i, int first,
+                         Pulls<T>& pulls) {
   using V = typename Pack<T>::Values;
   constexpr int kLanes = Pack<T>::kLanes;
-  const PixelList<T>& list = walk.survey.inside;
-  const T lever_a = m.lever_a[i], lever_b = m.lever_b[i], outer = m.inner[i] + m.outwards;
+  const PixelList<T>& list = inside_list<kIsSilhouette>(walk.survey);
+  const Gain<kIsSilhouette, T> gain_at(walk, list, m.inner[i] + m.outwards);
+  const T lever_a = m.lever_a[i], lever_b = m.lever_b[i], low = m.low[i], high = m.high[i];
   const T* position = list.position.data();
   const V one = V{} + T(1);
-  V on_a = {}, on_b = {};
-  for (int at = 0; at < list.count && position[at] <= high; at += kLanes) {
-    if (position[at + kLanes - 1] < low) continue;
-    V t, gain = gain_of<V>(walk, list, at, outer);
+  for (int at = first; at < list.count && position[at] <= high; at += kLanes) {
+    V t, gain = gain_at(at);
     load(position + at, t);
     const auto counts = (t >= low) & (t <= high);
     gain = counts ? gain : V{};
     t = counts ? t - m.crossing[i] : one;
-    if (lever_a != T(0)) on_a += pull(gain, lever_a, t, walk.p.eps);
-    if (lever_b != T(0)) on_b += pull(gain, lever_b, t, walk.p.eps);
-  }
-  contribute(m, i, on_a, on_b, out);
-}
-
-// Let the runs' own pixels pull, as far as the line stays in the face.
-template <class T>
-NR3D_HD void pull_inside_runs(const Walk<T>& walk, const Runs<T>& runs, const MetEdges<T>& met,
-                              const Meetings<T>& m, const typename Pack<T>::Integers& inside,
-                              Contribution<T>*& out) {
-  int32_t picked[2 * Pack<T>::kLanes];
-  int num_picked = 0;
-  pick<T>(bits_of(inside), 0, picked, num_picked);
-  for (int k = 0; k < num_picked; ++k) {
-    const int i = picked[k];
-    const T a[2] = {met.edge.au[i], met.edge.av[i]}, b[2] = {met.edge.bu[i], met.bv[i]},
-            c[2] = {met.cu[i], met.cv[i]};
-    const T far =
-        far_pixel(a, b, c, m.outwards, static_cast<T>(walk.line.number), walk.line.length);
-    const T low = std::max(std::min(m.inner[i], far), runs.start[i]);
-    const T high = std::min(std::max(m.inner[i], far), runs.end[i]);
-    pull_inside(walk, m, i, low, high, out);
+    if (lever_a != T(0)) pulls.on_a += pull(gain, lever_a, t, walk.p.eps);
+    if (lever_b != T(0)) pulls.on_b += pull(gain, lever_b, t, walk.p.eps);
   }
 }
 
@@ -221,8 +236,21 @@ NR3D_HD typename Pack<T>::Integers are_uncovered(const Line<T>& line,
   return ~known | (face < 0);
 }
 
-// Let the line pull at the given edges, where it meets them.
+// Set which of the runs' own pixels could pull: the line stays in the face so far.
 template <class T>
+NR3D_HD void set_inside(const Walk<T>& walk, const Runs<T>& runs, const MetEdges<T>& met,
+                        const typename Pack<T>::Values& inner, Meetings<T>& m) {
+  using V = typename Pack<T>::Values;
+  const Edge<V>& edge = met.edge;
+  const V a[2] = {edge.au, edge.av}, b[2] = {edge.bu, met.bv}, c[2] = {met.cu, met.cv};
+  const V far = far_pixel(a, b, c, edge.outwards, uniform<V>(walk.line.number), walk.line.length);
+  const V least = inner < far ? inner : far, most = inner < far ? far : inner;
+  store(least > runs.start ? least : runs.start, m.low);
+  store(most < runs.end ? most : runs.end, m.high);
+}
+
+// Let the line pull at the given edges, where it meets them.
+template <bool kIsSilhouette, class T>
 NR3D_HD void pull_at(const Walk<T>& walk, const Runs<T>& runs, const MetEdges<T>& met, T outwards,
                      typename Pack<T>::Integers outside, typename Pack<T>::Integers inside,
                      Contribution<T>*& out) {
@@ -239,8 +267,9 @@ NR3D_HD void pull_at(const Walk<T>& walk, const Runs<T>& runs, const MetEdges<T>
   outside &= on_image & ((outermost - crossed) * outwards > V{}) & (inner >= runs.start) &
              (inner <= runs.end);
   inside &= on_image;
-  if (!walk.line.color && any(inside)) inside &= are_uncovered(walk.line, outer);
-  if (!any(outside | inside)) return;
+  if (kIsSilhouette && any(inside)) inside &= are_uncovered(walk.line, outer);
+  const uint32_t pulls_outside = bits_of(outside), pulls_inside = bits_of(inside);
+  if ((pulls_outside | pulls_inside) == 0) return;
   Meetings<T> m;
   m.outwards = outwards;
   const V lever_a = lever_of_a<T>(edge, u, length), lever_b = lever_of_b<T>(edge, u, length);
@@ -252,11 +281,17 @@ NR3D_HD void pull_at(const Walk<T>& walk, const Runs<T>& runs, const MetEdges<T>
   store(lever_b, m.lever_b);
   store(signed_eps(edge, lever_a, walk.p.eps), m.eps_a);
   store(signed_eps(edge, lever_b, walk.p.eps), m.eps_b);
+  if (pulls_inside != 0) set_inside(walk, runs, met, inner, m);
   int32_t picked[2 * Pack<T>::kLanes];
   int num_picked = 0;
-  pick<T>(bits_of(outside), 0, picked, num_picked);
-  for (int k = 0; k < num_picked; ++k) pull_outside(walk, m, picked[k], out);
-  if (any(inside)) pull_inside_runs(walk, runs, met, m, inside, out);
+  pick<T>(pulls_outside | pulls_inside, 0, picked, num_picked);
+  for (int k = 0; k < num_picked; ++k) {
+    const int i = picked[k];
+    Pulls<T> pulls;
+    if (pulls_outside >> i & 1) pull_outside<kIsSilhouette>(walk, m, i, pulls);
+    if (pulls_inside >> i & 1) pull_inside<kIsSilhouette>(walk, m, i, runs.first_inside[i], pulls);
+    contribute(m, i, pulls, out);
+  }
 }
 
 // The first of each run's edges that is marked.
@@ -281,7 +316,7 @@ NR3D_HD MetEdges<T> first_edges(const Runs<T>& runs, const typename Pack<T>::Int
 
 // Let the line pull at the edges that end some runs' faces towards `outwards` (1 or -1). At a
 // corner a line meets two such edges of one face: each has its turn.
-template <class T>
+template <bool kIsSilhouette, class T>
 NR3D_HD void meet(const Walk<T>& walk, const Runs<T>& runs, T outwards,
                   const typename Pack<T>::Integers& outside,
                   const typename Pack<T>::Integers& inside, Contribution<T>*& out) {
@@ -296,7 +331,7 @@ NR3D_HD void meet(const Walk<T>& walk, const Runs<T>& runs, T outwards,
   }
   for (Integers active; any(active = marked[0] | marked[1] | marked[2]);) {
     const MetEdges<T> met = first_edges(runs, marked, outwards);
-    pull_at(walk, runs, met, outwards, active & outside, active & inside, out);
+    pull_at<kIsSilhouette>(walk, runs, met, outwards, active & outside, active & inside, out);
     marked[2] &= marked[0] | marked[1];
     marked[1] &= marked[0];
     marked[0] = Integers{};
@@ -309,11 +344,11 @@ template <class T>
 struct Reach {
   typename Pack<T>::Integers above, below;
 };
-template <class T>
+template <bool kIsSilhouette, class T>
 NR3D_HD Reach<T> reach_of(const Walk<T>& walk, const Runs<T>& runs,
                           const typename Pack<T>::Integers& within) {
   using V = typename Pack<T>::Values;
-  if (walk.line.color || walk.survey.has_gaps) return {within, within};
+  if (!kIsSilhouette || walk.survey.has_gaps) return {within, within};
   V low = runs.v[0], high = runs.v[0];
   for (int k = 1; k < 3; ++k) {
     low = runs.v[k] < low ? runs.v[k] : low;
@@ -324,19 +359,31 @@ NR3D_HD Reach<T> reach_of(const Walk<T>& walk, const Runs<T>& runs,
           within & (low < uniform<V>(covered.first + 1))};
 }
 
-// Let a line pull at the edges of the faces that are seen on it.
+// Find where some runs begin in the list of pixels inside, from `first` on.
 template <class T>
+NR3D_HD int find_inside(const PixelList<T>& inside, const int32_t* starts, int first,
+                        int32_t first_inside[Pack<T>::kLanes]) {
+  for (int l = 0; l < Pack<T>::kLanes; ++l) {
+    while (first < inside.count && inside.pixel[first] < starts[l]) ++first;
+    first_inside[l] = first;
+  }
+  return first;
+}
+
+// Let a line pull at the edges of the faces that are seen on it.
+template <bool kIsSilhouette, class T>
 NR3D_HD void walk_line(const Walk<T>& walk, Contributions<T>& contributions) {
   using V = typename Pack<T>::Values;
   using Integers = typename Pack<T>::Integers;
   constexpr int kLanes = Pack<T>::kLanes;
-  const PixelList<T>&outside = walk.survey.outside, &inside = walk.survey.inside;
+  const PixelList<T>&outside = walk.survey.outside,
+        &inside = inside_list<kIsSilhouette>(walk.survey);
   if (outside.count + inside.count == 0) return;
   const Integers first_pixel = uniform<Integers>(walk.line.pixels.first);
   const int num_runs = walk.survey.num_runs;
-  // A run's face has at most two edges to each side, a contribution two vertices, and an edge is
-  // pulled at from outside and inside.
-  Contribution<T>* out = contributions.start(int64_t{16} * (num_runs + kLanes));
+  // A run's face has at most two edges to each side, and an edge two vertices.
+  Contribution<T>* out = contributions.start(int64_t{8} * (num_runs + kLanes));
+  int first_inside = 0;
   for (int k = 0; k < num_runs; k += kLanes) {
     const int32_t* starts = walk.survey.starts.data() + k;
     const Integers start = load_as<Integers>(starts);
@@ -352,9 +399,10 @@ NR3D_HD void walk_line(const Walk<T>& walk, Contributions<T>& contributions) {
     const Integers within = covered & (inside.first <= runs.end) & (inside.last >= runs.start);
     if (!any(above | below | within)) continue;
     load_corners(walk.mesh, covered & face, runs);
-    const Reach<T> reach = reach_of(walk, runs, within);
-    meet(walk, runs, T(1), above, reach.above, out);
-    meet(walk, runs, T(-1), below, reach.below, out);
+    first_inside = find_inside(inside, starts, first_inside, runs.first_inside);
+    const Reach<T> reach = reach_of<kIsSilhouette>(walk, runs, within);
+    meet<kIsSilhouette>(walk, runs, T(1), above, reach.above, out);
+    meet<kIsSilhouette>(walk, runs, T(-1), below, reach.below, out);
   }
   contributions.finish(out);
 }

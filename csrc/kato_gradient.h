@@ -66,18 +66,21 @@ NR3D_HD V inner_pixel(const Edge<V>& edge, V crossing, T length) {
 }
 
 // Where line u leaves the face with corners A, B and C again, through AC or BC.
-template <class T>
-NR3D_HD T second_crossing(const T a[2], const T b[2], const T c[2], T u) {
-  return (u - a[0]) * (u - c[0]) < T(0) ? a[1] + (c[1] - a[1]) / (c[0] - a[0]) * (u - a[0])
-                                        : c[1] + (b[1] - c[1]) / (b[0] - c[0]) * (u - c[0]);
+template <class V>
+NR3D_HD V second_crossing(const V a[2], const V b[2], const V c[2], V u) {
+  const V on_ac = a[1] + (c[1] - a[1]) / (c[0] - a[0]) * (u - a[0]);
+  const V on_bc = c[1] + (b[1] - c[1]) / (b[0] - c[0]) * (u - c[0]);
+  return (u - a[0]) * (u - c[0]) < V{} ? on_ac : on_bc;
 }
 
-// The last pixel of the face on line u, as seen from edge AB.
-template <class T>
-NR3D_HD T far_pixel(const T a[2], const T b[2], const T c[2], T outwards, T u, int length) {
-  const T again = second_crossing(a, b, c, u);
-  const T pixel = outwards > T(0) ? std::ceil(again) : std::floor(again);
-  return pixel > T(0) ? pixel < T(length - 1) ? pixel : T(length - 1) : T(0);
+// The last pixel of the face on line u, as seen from edge AB. NaN becomes 0.
+template <class V>
+NR3D_HD V far_pixel(const V a[2], const V b[2], const V c[2], V outwards, V u, int length) {
+  const V zero = V{}, most = uniform<V>(length - 1);
+  V pixel = second_crossing(a, b, c, u);
+  pixel = pixel > zero ? pixel : zero;
+  pixel = pixel < most ? pixel : most;
+  return -floor_of(-pixel * outwards) * outwards;
 }
 
 // How far vertex A (or B) moves along v, in NDC, for each pixel that the crossing moves; 0 where

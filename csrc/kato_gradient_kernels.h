@@ -53,7 +53,13 @@ void walk(const Image<T>& image, const FlatMesh<T>& mesh, Axis axis, const Range
     const bool is_covered = !work.survey.covered.is_empty();
     findings.covered_columns.include(work.survey.covered);
     if (is_covered || work.survey.outside.count > 0) findings.rows.include({number, number});
-    if (is_covered) walk_line<T>({image.p, mesh, line, work.survey}, findings.contributions);
+    if (!is_covered) continue;
+    const Walk<T> found{image.p, mesh, line, work.survey};
+    if (line.color) {
+      walk_line<false>(found, findings.contributions);
+    } else {
+      walk_line<true>(found, findings.contributions);
+    }
   }
 }
 

@@ -106,6 +106,23 @@ NR3D_HD T sum_of_lanes(const V& pack) {
   return kLanes == 4 ? quarters[0] : quarters[0] + quarters[1];
 }
 
+// The same of two packs together, with half as many operations.
+template <class T, class V, size_t... lane>
+NR3D_HD void sums_of_lanes(const V& a, const V& b, T sums[2], std::index_sequence<lane...>) {
+  constexpr size_t kLanes = sizeof...(lane), kHalf = kLanes / 2;
+  // halves[0], ... of a, then of b
+  V sum = shuffle<(lane < kHalf ? lane : lane + kHalf)...>(a, b) +
+          shuffle<(lane < kHalf ? lane + kHalf : lane + kLanes)...>(a, b);
+  if (kLanes == 8) sum += shuffle<(lane ^ 2)...>(sum, sum);
+  sum += shuffle<(lane ^ 1)...>(sum, sum);
+  sums[0] = sum[0];
+  sums[1] = sum[kHalf];
+}
+template <class T, class V>
+NR3D_HD void sums_of_lanes(const V& a, const V& b, T sums[2]) {
+  sums_of_lanes<T>(a, b, sums, std::make_index_sequence<Pack<T>::kLanes>{});
+}
+
 // Exchange the rows and columns of a square: of its halves the rows are interleaved, again and
 // again.
 template <class V, size_t... lane>

@@ -16,14 +16,15 @@ struct PixelList {
   int64_t stride;               // the room of a channel
   std::vector<int32_t> pixel;   // [stride]
   std::vector<T> position;      // [stride] the same
-  std::vector<T> color, grad;   // [C, stride]; no color of a silhouette
+  std::vector<T> grad;          // [C, stride]
+  std::vector<T> worth;         // [stride] color times grad, over all channels; not of a silhouette
 
   PixelList(const KatoGradientParams<T>& p, int64_t room)
       : stride(room),
         pixel(room),
         position(room),
-        color(p.image ? room * p.num_channels : 0),
-        grad(room * p.num_channels) {}
+        grad(room * p.num_channels),
+        worth(p.image ? room : 0) {}
 };
 
 template <class T>
@@ -32,6 +33,8 @@ struct Survey {
   std::vector<int32_t> starts;  // [num_runs, padded] first pixels of runs, of the background too
   Range covered;                // from the first to the last pixel with a face
   bool has_gaps = false;        // whether there is background between them
+  // What can pull from beyond an edge and from within a face. Of colors that is the same, and
+  // `inside` is empty.
   PixelList<T> outside, inside;
 
   explicit Survey(const KatoGradientParams<T>& p)
@@ -57,14 +60,16 @@ NR3D_HD void fill_list(const KatoGradientParams<T>& p, const Line<T>& line, Pixe
   for (int i = 0; i < count; i += kLanes) {
     const int32_t* pixel = list.pixel.data() + i;
     for (int l = 0; l < kLanes; ++l) list.position[i + l] = static_cast<T>(pixel[l]);
+    V worth = {};
     for (int c = 0; c < p.num_channels; ++c) {
-      const int64_t at = c * list.stride + i;
-      store(gather<V>(line.grad + c * line.grad_plane, pixel), list.grad.data() + at);
-      if (!line.color) continue;
-      store(gather<V>(line.color + c * line.color_plane, pixel), list.color.data() + at);
+      const V grad = gather<V>(line.grad + c * line.grad_plane, pixel);
+      store(grad, list.grad.data() + c * list.stride + i);
+      if (line.color) worth += gather<V>(line.color + c * line.color_plane, pixel) * grad;
     }
+    if (line.color) store(worth, list.worth.data() + i);
   }
   std::fill_n(list.position.data() + count, kLanes, beyond);
+  if (line.color) std::fill_n(list.worth.data() + count, kLanes, T(0));
   for (int c = 0; c < p.num_channels; ++c) {
     std::fill_n(list.grad.data() + c * list.stride + count, kLanes, T(0));
   }
@@ -89,7 +94,7 @@ NR3D_HD void find_covered(const Line<T>& line, Survey<T>& survey) {
 
 // Sort `count` pixels, at most a pack, from `first` on. In a silhouette uncovered pixels that
 // should be brighter pull from outside, covered ones that should be darker from inside. In any
-// other image every pixel with a gradient may do both.
+// other image every pixel with a gradient may do both, and is listed once.
 template <bool kIsSilhouette, class T>
 NR3D_HD void survey_pixels(int num_channels, const Line<T>& line, int first, int count,
                            Survey<T>& survey) {
@@ -109,13 +114,14 @@ NR3D_HD void survey_pixels(int num_channels, const Line<T>& line, int first, int
     for (int c = 0; c < num_channels; ++c) {
       outside |= load_some<V>(line.grad + c * line.grad_plane + first, count) != V{};
     }
-    inside = covered & outside;
+    inside = Integers{};
   }
   const Integers pulls = outside | inside;
   if (!any(changes | pulls)) return;
   pick<T>(bits_of(changes), first, survey.starts.data(), survey.num_runs);
   if (!any(pulls)) return;
   pick<T>(bits_of(outside), first, survey.outside.pixel.data(), survey.outside.count);
+  if (!kIsSilhouette) return;
   pick<T>(bits_of(inside), first, survey.inside.pixel.data(), survey.inside.count);
 }
 
