@@ -3,7 +3,7 @@
     apt-get install sweethome3d-furniture
     nr3d dataset build furniture -o data/furniture.h5
 
-reads the .sh3f archives (zip files with a catalogue, OBJ and MTL). Categories come from the
+reads the .sh3f archives (zip files with a catalogue, OBJ, MTL and images). Categories come from the
 models' names; models of no category are dropped. Creator and licence of each model are kept.
 """
 
@@ -18,17 +18,16 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import torch
-from torch import Tensor
 
 from nr3d.data.building import Job
 from nr3d.data.format import Header, ObjectRecord
 from nr3d.data.recipes import load_recipe, run
 from nr3d.data.verify import verify_dataset
-from nr3d.geometry.files import load_mesh
+from nr3d.geometry.files import LoadedMesh
 
 DEFAULT_FOLDER = Path("/usr/share/sweethome3d/furniture")
 CATALOGUE = "PluginFurnitureCatalog.properties"
@@ -209,33 +208,46 @@ def _model(path: Path, values: dict[str, str], number: int) -> Model:
     )
 
 
-def load_model(path: Path, member: str) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Load one OBJ and its materials from an archive: vertices, faces, face colours.
+def load_model(path: Path, member: str) -> LoadedMesh:
+    """Load one OBJ, its materials and its images, which lie beside it, from an archive.
 
-    Old exports name material files that are not there, which is no reason to lose the model, and
-    write loose edges as faces of two vertices, which draw nothing.
+    Old exports name material files and images that are not there, or on the disk of who made them,
+    which is no reason to lose the model: a warning says so. They also write loose edges as faces of
+    two vertices, which draw nothing.
 
     Raises:
         ValueError: The member is missing or damaged, or no usable OBJ.
     """
-    folder = PurePosixPath(member).parent
     with _open_archive(path) as archive, tempfile.TemporaryDirectory() as work:
-        for info in archive.infolist():
-            entry = PurePosixPath(info.filename)
-            if entry.parent == folder and entry.suffix.lower() in (".obj", ".mtl"):
-                (Path(work) / entry.name).write_bytes(_read_member(archive, info, path))
+        _extract_beside(archive, path, member, Path(work))
         file = Path(work) / PurePosixPath(member).name
         if not file.is_file():
             raise ValueError(f"furniture archive {path} must hold {member}, got no such member")
         file.write_bytes(LOOSE_EDGE.sub(b"", file.read_bytes()))
+        place = f"{path.name}:{PurePosixPath(member).parent}"
         try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message=".*material file")
-                mesh = load_mesh(file)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", UserWarning)
+                mesh: LoadedMesh = load_recipe("meshes").load_with_images(file)
         except ValueError as error:
-            place = f"{path.name}:{member}"
-            raise ValueError(str(error).replace(str(file), place)) from error
-        return mesh.vertices, mesh.faces, mesh.face_colors
+            raise ValueError(str(error).replace(work, place)) from error
+        for each in caught:
+            warnings.warn(str(each.message).replace(work, place), stacklevel=2)
+        return mesh
+
+
+def _extract_beside(archive: zipfile.ZipFile, path: Path, member: str, work: Path) -> None:
+    """Extract a member and all files of its folder; a damaged image is warned about."""
+    for info in archive.infolist():
+        entry = PurePosixPath(info.filename)
+        if info.is_dir() or entry.parent != PurePosixPath(member).parent:
+            continue
+        try:
+            (work / entry.name).write_bytes(_read_member(archive, info, path))
+        except ValueError as error:
+            if entry.suffix.lower() in (".obj", ".mtl"):
+                raise
+            warnings.warn(str(error), stacklevel=2)
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> bytes:
@@ -250,13 +262,11 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) ->
 def make_record(job: Job) -> ObjectRecord:
     """Load one model, turn it upright and make its record."""
     settings = job.settings
-    vertices, faces, colors = load_model(Path(settings["archive"]), settings["member"])
-    rotation = torch.tensor(settings["rotation"], dtype=vertices.dtype).view(3, 3)
+    mesh = load_model(Path(settings["archive"]), settings["member"])
+    rotation = torch.tensor(settings["rotation"], dtype=mesh.vertices.dtype).view(3, 3)
     record: ObjectRecord = load_recipe("meshes").record_of_mesh(
         job,
-        vertices @ rotation.T,
-        faces,
-        colors,
+        replace(mesh, vertices=mesh.vertices @ rotation.T),
         creator=settings["creator"],
         licence=settings["licence"],
     )
@@ -324,7 +334,7 @@ def build(arguments: argparse.Namespace) -> None:
         source="Sweet Home 3D furniture libraries: "
         + ", ".join(archive.path.name for archive in archives),
         licence="; ".join(sorted({archive.licence for archive in archives})),
-        recipe="furniture",
+        recipe="furniture, with images",
         card={"models of no category, dropped": str(sum(dropped.values()))},
     )
     meshes.build_from(

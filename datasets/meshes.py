@@ -1,14 +1,18 @@
 """Any folder of meshes: one sub-folder per category, holding OBJ, GLB, PLY or STL files.
 
-Each mesh is scaled to longest side 1, rendered from 24 sides with its material colours, and
-voxelized. y is up; turn others with --up z. Broken files are skipped and reported by name.
+Each mesh is scaled to longest side 1, rendered from 24 sides with its images or colours, and
+voxelized. y is up; turn others with --up z. Broken files are skipped and reported by name; a mesh
+whose images are missing is drawn with the colours of its materials, and reported too.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,8 +23,9 @@ from nr3d.data.format import Header, ObjectRecord
 from nr3d.data.recipes import run
 from nr3d.data.verify import verify_dataset
 from nr3d.geometry.camera import eye_from_angles
-from nr3d.geometry.files import load_mesh, normalize
+from nr3d.geometry.files import LoadedMesh, load_mesh, normalize
 from nr3d.geometry.voxelize import voxelize
+from nr3d.renderer.appearance import appearance_of
 from nr3d.renderer.shading import render_views
 
 SUFFIXES = (".obj", ".glb", ".ply", ".stl")
@@ -32,8 +37,6 @@ VIEWING_ANGLE = 15.0
 IMAGE_SIZE = 64
 RESOLUTION = 32
 SUPERSAMPLING = 4
-GREY = 0.7
-"""Brightness of faces without a colour of their own."""
 
 
 def view_eyes() -> Tensor:
@@ -42,43 +45,51 @@ def view_eyes() -> Tensor:
     return eye_from_angles(DISTANCE, ELEVATION, azimuths)
 
 
+def load_with_images(file: Path) -> LoadedMesh:
+    """Load a mesh with its images, or with none of them and a warning if one cannot be read.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: More than an image or a material file is wrong.
+    """
+    try:
+        return load_mesh(file, textures=True)
+    except (FileNotFoundError, ValueError) as error:
+        with warnings.catch_warnings():  # the same missing file would be warned about twice
+            warnings.filterwarnings("ignore", message=re.escape(str(error)))
+            mesh = load_mesh(file)
+        warnings.warn(f"{error}; drawn without images", stacklevel=2)
+        return mesh
+
+
 def record_of_mesh(
-    job: Job,
-    vertices: Tensor,
-    faces: Tensor,
-    face_colors: Tensor | None,
-    *,
-    creator: str = "",
-    licence: str = "",
+    job: Job, mesh: LoadedMesh, *, creator: str = "", licence: str = ""
 ) -> ObjectRecord:
     """Normalize, render and voxelize one mesh.
 
     Args:
         job: Names the object.
-        vertices: Any length unit, y up. [V, 3]
-        faces: [F, 3]
-        face_colors: RGB in [0, 1], or None for grey. [F, 3]
+        mesh: Any length unit, y up; drawn with its images, else its colours, else grey.
         creator: Author.
         licence: Terms.
 
     Raises:
         ValueError: There is nothing to see: no faces, no extent, not finite.
     """
-    if len(faces) == 0:
+    if len(mesh.faces) == 0:
         raise ValueError("the mesh must have faces, got none")
-    used = vertices[faces.unique()]
+    used = mesh.vertices[mesh.faces.unique()]
     if not bool(torch.isfinite(used).all()):
         raise ValueError("vertices must be finite, got NaN or infinity")
     if float((used.amax(dim=0) - used.amin(dim=0)).max()) <= 0.0:
         raise ValueError("the mesh must have an extent, got all vertices in one place")
-    order, faces = faces.unique(return_inverse=True)  # stray vertices would shift the box
-    vertices = normalize(vertices[order])
-    colors = torch.full((len(faces), 3), GREY) if face_colors is None else face_colors
+    mesh = without_stray_vertices(mesh)  # they would shift the box
+    vertices, faces = normalize(mesh.vertices), mesh.faces
     eyes = view_eyes()
     images = render_views(
         vertices,
         faces,
-        colors,
+        appearance_of(mesh),
         eyes,
         viewing_angle=VIEWING_ANGLE,
         image_size=IMAGE_SIZE,
@@ -98,13 +109,20 @@ def record_of_mesh(
     )
 
 
+def without_stray_vertices(mesh: LoadedMesh) -> LoadedMesh:
+    """Keep the vertices that faces use, and their colours; faces stay what and where they are."""
+    used, faces = mesh.faces.unique(return_inverse=True)
+    colors = None if mesh.vertex_colors is None else mesh.vertex_colors[used]
+    return replace(mesh, vertices=mesh.vertices[used], faces=faces, vertex_colors=colors)
+
+
 def make_record(job: Job) -> ObjectRecord:
     """Load one file and turn it into a record."""
-    mesh = load_mesh(Path(job.settings["file"]))
-    vertices = mesh.vertices
+    mesh = load_with_images(Path(job.settings["file"]))
     if job.settings["up"] == "z":
-        vertices = torch.stack([vertices[:, 0], vertices[:, 2], -vertices[:, 1]], dim=1)
-    return record_of_mesh(job, vertices, mesh.faces, mesh.face_colors)
+        x, y, z = mesh.vertices.unbind(dim=1)
+        mesh = replace(mesh, vertices=torch.stack([x, z, -y], dim=1))
+    return record_of_mesh(job, mesh)
 
 
 def find_meshes(folder: Path) -> dict[str, list[Path]]:
@@ -145,7 +163,8 @@ def build_from(
     """Build and print what came of it; also for recipes on top of this one."""
     jobs = list(jobs)[:limit]
     report = build_dataset(output, recipe=recipe, jobs=jobs, header=header, num_workers=num_workers)
-    print(f"{output}: {report.num_objects} objects, {len(report.skipped)} skipped")
+    counts = f"{len(report.skipped)} skipped, {len(report.warned)} warned about"
+    print(f"{output}: {report.num_objects} objects, {counts}")
     return report
 
 
@@ -176,7 +195,7 @@ def build(arguments: argparse.Namespace) -> None:
         viewing_angle=VIEWING_ANGLE,
         source=arguments.source or f"meshes of {arguments.input.name}",
         licence=arguments.licence,
-        recipe=f"meshes --up {arguments.up}",
+        recipe=f"meshes --up {arguments.up}, with images",
     )
     build_from(
         arguments.output,

@@ -25,6 +25,7 @@ from nr3d.data.verify import verify_dataset
 from nr3d.geometry.camera import eye_from_angles
 from nr3d.geometry.files import normalize
 from nr3d.geometry.voxelize import voxelize
+from nr3d.renderer.appearance import FaceColors
 from nr3d.renderer.shading import render_views
 
 DEFAULT_PATH = Path("data/synthetic.h5")
@@ -186,8 +187,9 @@ def make_record(job: Job) -> ObjectRecord:
     )
     azimuths = -15.0 * torch.arange(NUM_VIEWS, dtype=torch.float32)
     eyes = eye_from_angles(2.732, 30.0, azimuths)
+    appearance = FaceColors(colors[None])
     images = render_views(
-        vertices, faces, colors.contiguous(), eyes, viewing_angle=VIEWING_ANGLE, supersampling=2
+        vertices, faces, appearance, eyes, viewing_angle=VIEWING_ANGLE, supersampling=2
     )
     return ObjectRecord(
         id=job.id,

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nr3d.build import build_data, load_trained
 from nr3d.data.multiview import MultiViewDataset
+from nr3d.renderer.appearance import FaceColors
 from nr3d.renderer.shading import render_views
 from nr3d.training.checkpoints import find_checkpoint
 from nr3d.visualize import Array, enlarge, image_grid, save_png
@@ -39,9 +40,9 @@ def draw_row(module: torch.nn.Module, dataset: MultiViewDataset, row: int, angle
     views = [INPUT_VIEW, *OTHER_VIEWS]
     with torch.no_grad():
         mesh = module(images[INPUT_VIEW : INPUT_VIEW + 1])
-    colors = torch.full((mesh.faces.shape[0], 3), FACE_GREY)
+    grey = FaceColors(torch.full((1, mesh.faces.shape[0], 3), FACE_GREY))
     drawn = render_views(
-        mesh.vertices[0], mesh.faces, colors, eyes[views], viewing_angle=angle, image_size=128
+        mesh.vertices[0], mesh.faces, grey, eyes[views], viewing_angle=angle, image_size=128
     )
     truth = to_array(images[views, :3])
     return np.concatenate(

@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from nr3d.checks import check_count, check_range
-from nr3d.geometry import LoadedMesh, Mesh, eye_from_angles, load_mesh, normalize
-from nr3d.renderer import Appearance, FaceColors, Lights, Materials, NeuralRenderer, VertexColors
+from nr3d.geometry import Mesh, eye_from_angles, load_mesh, normalize
+from nr3d.renderer import Lights, NeuralRenderer, appearance_of
 from nr3d.visualize import save_gif, save_png
 
 SUFFIXES = (".png", ".gif")
-GREY = 0.7
 LIGHTS = Lights(
     ambient_intensity=0.45, directional_intensity=0.65, direction=(0.48, 0.8, -0.36)
 )  # from above, the right and the front, where azimuth 0 looks from
@@ -76,25 +75,6 @@ def draw_file(
         save_png(output, images[0])
     else:
         save_gif(output, images)
-
-
-def appearance_of(mesh: LoadedMesh) -> Appearance:
-    """Give a file's mesh its images, vertex colours or colours of faces; grey without."""
-    colors = mesh.face_colors
-    if colors is None:
-        colors = torch.full((len(mesh.faces), 3), GREY)
-    textured = [i for i, material in enumerate(mesh.materials) if material.texture is not None]
-    if textured and mesh.uvs is not None and mesh.face_material is not None:
-        face_image = torch.full((len(mesh.faces),), -1)
-        for number, i in enumerate(textured):
-            face_image[mesh.face_material == i] = number
-        materials = [mesh.materials[i] for i in textured]
-        images = [material.texture for material in materials if material.texture is not None]
-        wraps = ["clamp" if material.clamp else "repeat" for material in materials]
-        return Materials(colors[None], images, wraps, face_image, mesh.uvs)
-    if mesh.vertex_colors is not None:
-        return VertexColors(mesh.vertex_colors[None])
-    return FaceColors(colors[None])
 
 
 def _as_image(colors: Tensor | None) -> Tensor:

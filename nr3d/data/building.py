@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -45,10 +46,12 @@ class BuildReport:
     Attributes:
         num_objects: Objects in the file.
         skipped: Reason for each object that could not be used.
+        warned: What is wrong with each of the others that the recipe warned about.
     """
 
     num_objects: int
     skipped: dict[str, str]
+    warned: dict[str, str]
 
 
 def build_dataset(
@@ -62,8 +65,9 @@ def build_dataset(
 ) -> BuildReport:
     """Make all objects with `make_record(job)` of the recipe file and write the dataset.
 
-    A broken object (ValueError or OSError) is skipped and reported by name. Finished objects are
-    kept beside the file until the end, so the same call goes on where a killed one stopped.
+    A broken object (ValueError or OSError) is skipped and reported by name; so is what the recipe
+    warns about while it makes an object that stays. Finished objects are kept beside the file until
+    the end, so the same call goes on where a killed one stopped.
 
     Args:
         path: The dataset.
@@ -79,10 +83,11 @@ def build_dataset(
     """
     cache = RecordCache(path, settings=f"{header.recipe}; categories {header.categories}")
     _make_all(cache, recipe=recipe, jobs=jobs, num_workers=num_workers)
-    reasons = {job.id: cache.rejection(job.id) for job in jobs}
-    skipped = {name: reason for name, reason in reasons.items() if reason is not None}
+    skipped = _reasons(jobs, cache.rejection)
     ids = [job.id for job in jobs if job.id not in skipped]
-    _report_skipped(skipped)
+    warned = _reasons([job for job in jobs if job.id not in skipped], cache.warning)
+    _report("skipped", skipped)
+    _report("warned about", warned)
     if not ids:
         cache.remove()
         raise ValueError(
@@ -90,11 +95,12 @@ def build_dataset(
             + (f"; the first: {next(iter(skipped.items()))}" if skipped else "")
         )
     splits, flags, card = _measure(cache, ids, group_copies=group_copies)
-    header = replace(header, card={**header.card, **card, "skipped": str(len(skipped))})
+    counts = {"skipped": str(len(skipped)), "warned about": str(len(warned))}
+    header = replace(header, card={**header.card, **card, **counts})
     records = _finished(cache, ids, splits=splits, flags=flags)
     num_objects = write_dataset(path, header=header, records=records)
     cache.remove()
-    return BuildReport(num_objects, skipped)
+    return BuildReport(num_objects, skipped, warned)
 
 
 def _make_all(cache: RecordCache, *, recipe: Path, jobs: Sequence[Job], num_workers: int) -> None:
@@ -144,17 +150,28 @@ def _make_record_of(recipe: Path) -> Callable[[Job], ObjectRecord]:
 
 def _make_one(make_record: Callable[[Job], ObjectRecord], cache: RecordCache, job: Job) -> None:
     try:
-        cache.save(make_record(job))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            record = make_record(job)
+        if caught:  # kept first: an object that is there is not made again
+            cache.warn(job.id, "; ".join(dict.fromkeys(str(each.message) for each in caught)))
+        cache.save(record)
     except (ValueError, OSError) as error:
         cache.reject(job.id, f"{error}")
 
 
-def _report_skipped(skipped: dict[str, str]) -> None:
+def _reasons(jobs: Sequence[Job], reason_of: Callable[[str], str | None]) -> dict[str, str]:
+    found = {job.id: reason_of(job.id) for job in jobs}
+    return {name: reason for name, reason in found.items() if reason is not None}
+
+
+def _report(verb: str, reasons: dict[str, str]) -> None:
+    """Print what happened to which object and why."""
     console = Console(stderr=True)
-    for name, reason in list(skipped.items())[:MAX_REPORTED]:
-        console.print(f"skipped {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
-    if len(skipped) > MAX_REPORTED:
-        console.print(f"skipped {len(skipped) - MAX_REPORTED} more")
+    for name, reason in list(reasons.items())[:MAX_REPORTED]:
+        console.print(f"{verb} {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
+    if len(reasons) > MAX_REPORTED:
+        console.print(f"{verb} {len(reasons) - MAX_REPORTED} more")
 
 
 def _measure(

@@ -147,15 +147,19 @@ class RecordCache:
 
     def reject(self, id: str, reason: str) -> None:
         """Remember that an object cannot be used."""
-        target = self._file(id).with_suffix(".json")
-        work = target.with_suffix(f".{os.getpid()}.part")
-        work.write_text(json.dumps({"id": id, "reason": reason}))
-        os.replace(work, target)
+        self._write_reason(id, reason, suffix=".json")
 
     def rejection(self, id: str) -> str | None:
         """Give the reason why an object was rejected, or None."""
-        target = self._file(id).with_suffix(".json")
-        return str(json.loads(target.read_text())["reason"]) if target.is_file() else None
+        return self._read_reason(id, suffix=".json")
+
+    def warn(self, id: str, reason: str) -> None:
+        """Remember what is wrong with an object that can be used."""
+        self._write_reason(id, reason, suffix=".warning.json")
+
+    def warning(self, id: str) -> str | None:
+        """Give what is wrong with an object that can be used, or None."""
+        return self._read_reason(id, suffix=".warning.json")
 
     def has(self, id: str) -> bool:
         """Tell whether an object was finished or rejected."""
@@ -165,6 +169,16 @@ class RecordCache:
     def remove(self) -> None:
         """Delete the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _write_reason(self, id: str, reason: str, *, suffix: str) -> None:
+        target = self._file(id).with_suffix(suffix)
+        work = target.with_suffix(f".{os.getpid()}.part")
+        work.write_text(json.dumps({"id": id, "reason": reason}))
+        os.replace(work, target)
+
+    def _read_reason(self, id: str, *, suffix: str) -> str | None:
+        target = self._file(id).with_suffix(suffix)
+        return str(json.loads(target.read_text())["reason"]) if target.is_file() else None
 
     def _file(self, id: str) -> Path:
         return self.folder / f"{hashlib.sha256(id.encode()).hexdigest()[:24]}.npz"

@@ -7,6 +7,7 @@ from nr3d.renderer.appearance import (
     ImageTexture,
     Materials,
     VertexColors,
+    appearance_of,
 )
 from nr3d.renderer.kato import kato_edges, kato_silhouettes
 from nr3d.renderer.lights import Lights
@@ -28,6 +29,7 @@ __all__ = [
     "NeuralRenderer",
     "Rendering",
     "VertexColors",
+    "appearance_of",
     "kato_edges",
     "kato_silhouettes",
     "rasterize",

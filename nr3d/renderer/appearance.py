@@ -10,10 +10,14 @@ import torch
 from torch import Tensor
 
 from nr3d.checks import check_tensor
+from nr3d.geometry.mesh import LoadedMesh
 from nr3d.renderer.cubes import sample_cubes
 from nr3d.renderer.interpolate import interpolate_vertices
 from nr3d.renderer.rasterize import Fragments
 from nr3d.renderer.uv import gather_faces, sample_uv
+
+GREY = 0.7
+"""Brightness of a mesh whose file knows no colours."""
 
 
 class Appearance(Protocol):
@@ -150,6 +154,42 @@ class Materials:
             )
             base = torch.where(shows > 0, drawn, base)
         return base
+
+
+def appearance_of(mesh: LoadedMesh) -> Appearance:
+    """Give what a file knows of a mesh's colours: its images, else those of vertices or faces.
+
+    Args:
+        mesh: As `load_mesh` gives it; images are there only if it read `textures`.
+
+    Returns:
+        `Materials` where a face has an image and texture coordinates; its other faces have their
+        `face_colors`. Else `VertexColors`, unless they are of a part only and materials have the
+        rest; else `FaceColors`, grey where the file knows no colours.
+    """
+    colors = mesh.face_colors
+    if colors is None:
+        colors = torch.full((len(mesh.faces), 3), GREY, device=mesh.faces.device)
+    textured = [i for i, material in enumerate(mesh.materials) if material.texture is not None]
+    if textured and mesh.uvs is not None and mesh.face_material is not None:
+        face_image = torch.full_like(mesh.face_material, -1)
+        for number, i in enumerate(textured):
+            face_image[mesh.face_material == i] = number
+        materials = [mesh.materials[i] for i in textured]
+        images = [material.texture for material in materials if material.texture is not None]
+        wraps = ["clamp" if material.clamp else "repeat" for material in materials]
+        return Materials(colors[None], images, wraps, face_image, mesh.uvs)
+    if mesh.vertex_colors is not None and not _has_some_materials(mesh.face_material):
+        return VertexColors(mesh.vertex_colors[None])
+    return FaceColors(colors[None])
+
+
+def _has_some_materials(face_material: Tensor | None) -> bool:
+    """Tell whether some faces have a material and others none, as in a scene of unlike parts."""
+    if face_material is None:
+        return False
+    has = face_material >= 0
+    return bool(has.any()) and not bool(has.all())
 
 
 def of_all_views(values: Tensor, num_views: int) -> Tensor:

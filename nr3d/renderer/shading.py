@@ -1,30 +1,30 @@
-"""Turn fragments into colours: one colour per face, ambient and one lamp."""
+"""Shaded views of one mesh: its colours, ambient light and one lamp on flat faces."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor
 
 from nr3d.checks import INTEGERS, check_count, check_tensor
 from nr3d.geometry.camera import look_at, perspective
+from nr3d.renderer.appearance import Appearance
 from nr3d.renderer.rasterize import rasterize
 
 LIGHT_DIRECTION = (0.55, 0.77, -0.33)
 """Towards the lamp, in the mesh frame: each side of a box has its own brightness."""
 AMBIENT = 0.25
+VALUES_PER_PIXEL = 64
+"""Numbers that are in memory for a pixel while its colour is looked up in an image."""
 
 
-def shade_faces(
+def face_brightness(
     face_index: Tensor,
-    *,
     face_normals: Tensor,
-    face_colors: Tensor,
+    *,
     ambient: float = AMBIENT,
     light_direction: tuple[float, float, float] = LIGHT_DIRECTION,
 ) -> Tensor:
-    """Colour every pixel by the face it shows, lit by a lamp that is fixed to the object.
+    """Give every pixel the brightness of the face it shows, by a lamp that is fixed to the object.
 
     Brightness is ambient + (1 - ambient) ((1 + n.l) / 2)^2: faces that look away from the lamp
     still differ from each other, so that one image tells the azimuth it was taken from.
@@ -33,34 +33,29 @@ def shade_faces(
         face_index: The face at each pixel, -1 for none; indices from F on are reversed copies.
             [M, H, W], int32 or int64
         face_normals: Unit normals towards the viewer, in the frame of the lamp. [M, F, 3]
-        face_colors: Linear or display RGB, it is only scaled. [F, 3]
         ambient: Share of the light that comes from everywhere, in [0, 1].
         light_direction: Towards the lamp, any length.
 
     Returns:
-        RGB, black where there is no face. [M, 3, H, W]
+        In [0, 1]; 0 where there is no face. [M, H, W]
+
+    Raises:
+        TypeError: A wrong dtype.
+        ValueError: A wrong shape or device.
 
     Source: half-Lambert shading (Mitchell et al. 2006).
     """
-    check_tensor("shade_faces", "face_index", face_index, shape=("M", "H", "W"), dtypes=INTEGERS)
-    num_views, num_faces = face_index.shape[0], face_colors.shape[0]
-    check_tensor("shade_faces", "face_colors", face_colors, shape=("F", 3), like=face_index)
-    check_tensor(
-        "shade_faces",
-        "face_normals",
-        face_normals,
-        shape=(num_views, num_faces, 3),
-        like=face_index,
-    )
+    name = "face_brightness"
+    check_tensor(name, "face_index", face_index, shape=("M", "H", "W"), dtypes=INTEGERS)
+    shape = (face_index.shape[0], "F", 3)
+    check_tensor(name, "face_normals", face_normals, shape=shape, like=face_index)
     light = face_normals.new_tensor(light_direction)
     light = light / torch.linalg.vector_norm(light)
     facing = (face_normals @ light).add(1.0).mul(0.5)
-    brightness = ambient + (1.0 - ambient) * facing.square()  # [M, F]
-    shown = face_index >= 0
-    face = (face_index.long() % max(num_faces, 1)).flatten(1)  # [M, HW]
-    brightness = brightness.gather(1, face) * shown.flatten(1)
-    image: Tensor = face_colors[face] * brightness.unsqueeze(-1)  # [M, HW, 3]
-    return image.transpose(1, 2).reshape(num_views, 3, *face_index.shape[1:])
+    brightness: Tensor = ambient + (1.0 - ambient) * facing.square()  # [M, F]
+    face = (face_index.long() % max(face_normals.shape[1], 1)).flatten(1)  # [M, HW]
+    brightness = brightness.gather(1, face).view(face_index.shape)
+    return brightness * (face_index >= 0)
 
 
 def normals_towards(vertices: Tensor, faces: Tensor, eyes: Tensor) -> Tensor:
@@ -86,7 +81,7 @@ def normals_towards(vertices: Tensor, faces: Tensor, eyes: Tensor) -> Tensor:
 def render_views(
     vertices: Tensor,
     faces: Tensor,
-    face_colors: Tensor,
+    appearance: Appearance,
     eyes: Tensor,
     *,
     viewing_angle: float = 15.0,
@@ -99,7 +94,7 @@ def render_views(
     Args:
         vertices: Mesh frame. [V, 3]
         faces: [F, 3]
-        face_colors: RGB in [0, 1]. [F, 3]
+        appearance: What gives the colours, in [0, 1], of this one mesh (B = 1).
         eyes: Camera positions. [N, 3]
         viewing_angle: Half the field of view, in degrees.
         image_size: Height and width in pixels.
@@ -108,16 +103,25 @@ def render_views(
 
     Returns:
         RGB times coverage, and coverage, rounded. uint8 [N, 4, H, W]
+
+    Raises:
+        TypeError: A wrong dtype; something else than an appearance.
+        ValueError: A wrong shape, device or size.
     """
     check_tensor("render_views", "vertices", vertices, shape=("V", 3))
     check_tensor("render_views", "eyes", eyes, shape=("N", 3), like=vertices)
     check_count("render_views", "image_size", image_size)
     check_count("render_views", "supersampling", supersampling)
+    if isinstance(appearance, Tensor):
+        raise TypeError(
+            "render_views: appearance must be an Appearance, got a Tensor; "
+            "wrap colours of faces in FaceColors"
+        )
     side = image_size * supersampling
-    values_per_view = 16 * side * side + 12 * faces.shape[0] + 6 * vertices.shape[0]
-    group = max(1, math.floor(max_values / values_per_view))
+    mesh_values = 12 * faces.shape[0] + 6 * vertices.shape[0]
+    group = max(1, max_values // (VALUES_PER_PIXEL * side * side + mesh_values))
     views = [
-        _render_group(vertices, faces, face_colors, some, viewing_angle=viewing_angle, side=side)
+        _render_group(vertices, faces, appearance, some, viewing_angle=viewing_angle, side=side)
         for some in eyes.split(group)
     ]
     image = torch.nn.functional.avg_pool2d(torch.cat(views), supersampling)
@@ -127,7 +131,7 @@ def render_views(
 def _render_group(
     vertices: Tensor,
     faces: Tensor,
-    face_colors: Tensor,
+    appearance: Appearance,
     eyes: Tensor,
     *,
     viewing_angle: float,
@@ -135,10 +139,8 @@ def _render_group(
 ) -> Tensor:
     points = vertices.expand(eyes.shape[0], *vertices.shape)
     points = perspective(look_at(points, eyes), viewing_angle=viewing_angle)
-    face_index = rasterize(points, faces, image_size=side).face_index
-    color = shade_faces(
-        face_index,
-        face_normals=normals_towards(vertices, faces, eyes),
-        face_colors=face_colors.to(vertices.dtype),
-    )
-    return torch.cat([color, (face_index >= 0)[:, None].to(color.dtype)], dim=1)
+    seen = rasterize(points, faces, image_size=side)
+    colors = appearance.colors(seen, vertices=points, faces=faces, num_views=eyes.shape[0])
+    brightness = face_brightness(seen.face_index, normals_towards(vertices, faces, eyes))
+    coverage = (seen.face_index >= 0)[:, None].to(colors.dtype)
+    return torch.cat([colors * brightness[:, None], coverage], dim=1)

@@ -13,6 +13,7 @@ from nr3d.data.photo import load_photo
 from nr3d.geometry import save_obj
 from nr3d.geometry.camera import eye_from_angles
 from nr3d.geometry.mesh import Mesh
+from nr3d.renderer.appearance import FaceColors
 from nr3d.renderer.shading import render_views
 from nr3d.visualize import Array, contact_sheet, save_png
 
@@ -75,9 +76,9 @@ def preview_sheet(photo: Tensor, vertices: Tensor, faces: Tensor, *, viewing_ang
     """
     azimuths = torch.arange(NUM_AZIMUTHS) * (360.0 / NUM_AZIMUTHS)
     eyes = eye_from_angles(DISTANCE, ELEVATION, azimuths).to(vertices.dtype)
-    colors = torch.full((faces.shape[0], 3), FACE_GREY, dtype=vertices.dtype)
+    grey = FaceColors(torch.full((1, faces.shape[0], 3), FACE_GREY, dtype=vertices.dtype))
     views = render_views(
-        vertices, faces, colors, eyes, viewing_angle=viewing_angle, image_size=VIEW_SIZE
+        vertices, faces, grey, eyes, viewing_angle=viewing_angle, image_size=VIEW_SIZE
     )
     enlarged = torch.nn.functional.interpolate(photo[None, :3], (VIEW_SIZE, VIEW_SIZE))
     images = torch.cat([enlarged, views[:, :3].float() / 255.0])
