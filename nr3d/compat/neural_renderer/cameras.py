@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from nr3d import geometry
-from nr3d.compat.neural_renderer.convert import Vector, as_tensor
+from nr3d.checks import check_tensor
+from nr3d.compat.neural_renderer.convert import Vector, as_number, as_tensor
+
+_SMALLEST_DEPTH = 1e-9
 
 
 def get_points_from_angles(
@@ -63,12 +66,16 @@ def look(
 
 
 def perspective(vertices: Tensor, angle: float | Tensor = 30.0) -> Tensor:
-    """Project vertices [B, V, 3]; `angle` is half the field of view, a number or [B], degrees."""
+    """Project vertices [B, V, 3]; `angle` is half the field of view, a number or [B], degrees.
+
+    Those at depth 0 go far outside, but stay finite.
+    """
+    check_tensor("perspective", "vertices", vertices, shape=("B", "V", 3))
     angle = as_tensor(angle, like=vertices)
     if angle.dim() > 0:
         angle = angle[:, None]
     x, y, depth = vertices.unbind(-1)
-    width = depth * torch.deg2rad(angle).tan()
+    width = depth.masked_fill(depth == 0, _SMALLEST_DEPTH) * torch.deg2rad(angle).tan()
     return torch.stack((x / width, y / width, depth), dim=-1)
 
 
@@ -78,16 +85,16 @@ def projection(
     R: Any,
     t: Any,
     dist_coeffs: Any,
-    orig_size: float,
+    orig_size: Any,
     eps: float = 1e-9,
 ) -> Tensor:
     """Project vertices [B, V, 3] by a calibrated camera, to NDC with y up and depth.
 
     Args:
         vertices: In the world. [B, V, 3]
-        K: Intrinsic matrix, pixels. [B or 1, 3, 3]
+        K: Intrinsic matrix, pixels; its last number does not count. [B or 1, 3, 3]
         R: World to camera. [B or 1, 3, 3]
-        t: World to camera. [B or 1, 1, 3]
+        t: World to camera. [B or 1, 1, 3] or [B or 1, 3]
         dist_coeffs: k1, k2, p1, p2, k3. [B or 1, 5]
         orig_size: Side of the image that K belongs to, pixels.
         eps: Ignored: depths are always moved away from 0 by 1e-9 before the division.
@@ -98,4 +105,21 @@ def projection(
     Source: the camera model of OpenCV; see `nr3d.geometry.projection`.
     """
     K, R, t, coefficients = (as_tensor(v, like=vertices) for v in (K, R, t, dist_coeffs))
+    if K.shape[-2:] == (3, 3):  # programs divide K by the size of the image, its last number too
+        last_row = torch.cat((K[..., 2:, :2], torch.ones_like(K[..., 2:, 2:])), dim=-1)
+        K = torch.cat((K[..., :2, :], last_row), dim=-2)
+    orig_size = orig_size if isinstance(orig_size, (list, tuple)) else as_number(orig_size)
     return geometry.projection(vertices, K, R, t, distortion=coefficients, orig_size=orig_size)
+
+
+def calibrated(
+    vertices: Tensor, K: Any, R: Any, t: Any, dist_coeffs: Any, orig_size: Any
+) -> Tensor:
+    """Project by the camera of a `Renderer`, or say what it lacks."""
+    for name, value in (("K", K), ("R", R), ("t", t)):
+        if value is None:
+            raise ValueError(
+                f"Renderer: {name} must be given in camera_mode='projection', got None; for a "
+                "camera without calibration use camera_mode='look_at'"
+            )
+    return projection(vertices, K, R, t, dist_coeffs, orig_size)

@@ -1,14 +1,19 @@
-"""What callers may pass where a tensor is meant."""
+"""What callers may pass where a tensor or a number is meant."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
+from nr3d.checks import FLOATS, INTEGERS
+
 Vector: TypeAlias = Tensor | Sequence[float]
+
+INDICES = (*INTEGERS, torch.int16, torch.int8, torch.uint8, *FLOATS)  # for faces, as it was
 
 
 def as_tensor(value: Any, *, like: Tensor) -> Tensor:
@@ -16,6 +21,30 @@ def as_tensor(value: Any, *, like: Tensor) -> Tensor:
     return torch.as_tensor(value, dtype=like.dtype, device=like.device)
 
 
+def as_count(value: Any) -> Any:
+    """Turn a whole number of numpy or torch into an int; leave what is none to the checks."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        return value
+
+
+def as_number(value: Any) -> Any:
+    """Turn a number of numpy or torch into a float; leave what is none to the checks."""
+    return float(value) if hasattr(value, "__float__") else value
+
+
 def default_device() -> torch.device:
-    """Give where the library used to put what it makes: the GPU, if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Give where the library used to put what it makes: the GPU, if there is one.
+
+    `cuda` is asked, so that programs that replaced it to run without a GPU stay where they are.
+    """
+    made = torch.empty(0)
+    return made.cuda().device if torch.cuda.is_available() else made.device
+
+
+def as_camera(value: Any) -> Any:
+    """Copy an array or list into a tensor; leave a tensor, or None, as it is."""
+    if value is None or isinstance(value, Tensor):
+        return value
+    return torch.tensor(value, dtype=torch.float32, device=default_device())

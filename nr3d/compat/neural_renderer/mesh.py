@@ -24,6 +24,8 @@ class Mesh(nn.Module):
         vertices: [V, 3]
         faces: [F, 3], int32
         textures: [F, T, T, T, 3]
+        num_vertices: V.
+        num_faces: F.
         texture_size: T.
     """
 
@@ -47,6 +49,7 @@ class Mesh(nn.Module):
         assert isinstance(faces, Tensor)
         self.vertices = nn.Parameter(vertices.clone()) if is_file else vertices
         self.faces = faces
+        self.num_vertices, self.num_faces = vertices.shape[0], faces.shape[0]
         if textures is None:
             shape = (faces.shape[0], *(texture_size,) * 3, 3)
             self.textures: Tensor = nn.Parameter(0.05 * torch.randn(shape, device=faces.device))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d
 
-from nr3d.checks import check_count, check_tensor
-from nr3d.compat.neural_renderer.convert import Vector, as_tensor
-from nr3d.renderer import Fragments, kato_edges, kato_silhouettes
-from nr3d.renderer import rasterize as find_fragments
-from nr3d.renderer.cubes import sample_cubes
+from nr3d.checks import check_tensor
+from nr3d.compat.neural_renderer.convert import Vector, as_count, as_number
+from nr3d.compat.neural_renderer.drawing import Drawing, average, cube_colors, draw_maps
+from nr3d.renderer import kato_silhouettes
 
 DEFAULT_IMAGE_SIZE = 256
 DEFAULT_ANTI_ALIASING = True
@@ -22,88 +18,6 @@ DEFAULT_NEAR = 0.1
 DEFAULT_FAR = 100.0
 DEFAULT_EPS = 1e-4
 DEFAULT_BACKGROUND_COLOR = (0.0, 0.0, 0.0)
-
-Colorize = Callable[[Fragments, Tensor, Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """What is to be drawn, and how.
-
-    Attributes:
-        image_size: Side of the maps, pixels.
-        near, far: Depths that limit what is drawn.
-        eps: Of the edge gradient.
-        background_color: RGB. [3] or [B, 3]
-        fill_back: Draw backs of faces too.
-        colorize: Colours of `fragments`, given projected vertices and faces, as [B, 3, S, S].
-    """
-
-    image_size: int
-    near: float
-    far: float
-    eps: float
-    background_color: Vector = DEFAULT_BACKGROUND_COLOR
-    fill_back: bool = False
-    colorize: Colorize | None = None
-
-
-def draw_maps(
-    corners: Tensor, drawing: Drawing, *, wants_alpha: bool, wants_depth: bool
-) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    """Draw corners [B, F, 3, 3]: colours [B, 3, S, S], alpha and depth [B, S, S], top row first.
-
-    Colours are drawn where there is a `colorize`. Colours and alpha share one edge gradient, so
-    that all channels of a pixel change together.
-    """
-    check_tensor("rasterize", "faces", corners, shape=("B", "F", 3, 3))
-    check_count("rasterize", "image_size", drawing.image_size)
-    vertices = corners.flatten(1, 2)
-    faces = torch.arange(vertices.shape[1], device=corners.device).view(-1, 3)
-    fragments = find_fragments(
-        vertices,
-        faces,
-        image_size=drawing.image_size,
-        near=drawing.near,
-        far=drawing.far,
-        fill_back=drawing.fill_back,
-    )
-    alpha = (fragments.face_index >= 0).to(vertices.dtype)[:, None]
-    channels = []
-    if drawing.colorize:
-        background = as_tensor(drawing.background_color, like=vertices).reshape(-1, 3, 1, 1)
-        colors = drawing.colorize(fragments, vertices, faces)
-        channels.append(colors + background * (1 - alpha))
-    if wants_alpha:
-        channels.append(alpha)
-    rgb_map = alpha_map = None
-    if channels:
-        edged = kato_edges(
-            torch.cat(channels, dim=1),
-            vertices,
-            faces=faces,
-            face_index=fragments.face_index,
-            eps=drawing.eps,
-        )
-        rgb_map = edged[:, :3] if drawing.colorize else None
-        alpha_map = edged[:, -1] if wants_alpha else None
-    return rgb_map, alpha_map, fragments.depth if wants_depth else None
-
-
-def cube_colors(textures: Tensor, eps: float) -> Colorize:
-    """Colour fragments by texture cubes [B, F, T, T, T, 3]."""
-
-    def colorize(fragments: Fragments, vertices: Tensor, faces: Tensor) -> Tensor:
-        return sample_cubes(textures, fragments, vertices=vertices, faces=faces, eps=eps)
-
-    return colorize
-
-
-def average(image: Tensor | None) -> Tensor | None:
-    """Average 2 x 2 pixels of [B, S, S] or [B, C, S, S]."""
-    if image is None:
-        return None
-    return avg_pool2d(image, 2) if image.dim() == 4 else avg_pool2d(image[:, None], 2)[:, 0]
 
 
 def rasterize_rgbad(
@@ -179,11 +93,11 @@ def rasterize_silhouettes(
     return kato_silhouettes(
         vertices,
         torch.arange(vertices.shape[1], device=faces.device).view(-1, 3),
-        image_size=image_size,
+        image_size=as_count(image_size),
         anti_aliasing=anti_aliasing,
-        near=near,
-        far=far,
-        eps=eps,
+        near=as_number(near),
+        far=as_number(far),
+        eps=as_number(eps),
         fill_back=False,
     )
 

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from nr3d.checks import INTEGERS, check_choice, check_tensor
+from nr3d.checks import check_choice, check_tensor
 from nr3d.compat.neural_renderer import cameras
-from nr3d.compat.neural_renderer.convert import Vector
-from nr3d.compat.neural_renderer.faces import face_light, vertices_to_faces
-from nr3d.compat.neural_renderer.rasterize import (
-    DEFAULT_EPS,
-    Colorize,
-    Drawing,
-    average,
-    cube_colors,
-    draw_maps,
-)
-from nr3d.renderer import Fragments
+from nr3d.compat.neural_renderer.convert import INDICES, Vector, as_camera
+from nr3d.compat.neural_renderer.drawing import Colorize, Drawing, average, draw_maps
+from nr3d.compat.neural_renderer.faces import vertices_to_faces
+from nr3d.compat.neural_renderer.rasterize import DEFAULT_EPS
+from nr3d.compat.neural_renderer.shading import lit_cubes
 
 CAMERA_MODES = ("projection", "look", "look_at")
 MODES = ("rgb", "silhouettes", "depth")
@@ -58,14 +52,14 @@ class Renderer(nn.Module):
         R: Any = None,
         t: Any = None,
         dist_coeffs: Any = None,
-        orig_size: float = 1024,
+        orig_size: Any = 1024,
         perspective: bool = True,
         viewing_angle: float = 30,
         camera_direction: Vector = (0, 0, 1),
         near: float = 0.1,
         far: float = 100,
-        light_intensity_ambient: float = 0.5,
-        light_intensity_directional: float = 0.5,
+        light_intensity_ambient: float | Tensor = 0.5,
+        light_intensity_directional: float | Tensor = 0.5,
         light_color_ambient: Vector = (1, 1, 1),
         light_color_directional: Vector = (1, 1, 1),
         light_direction: Vector = (0, 1, 0),
@@ -77,8 +71,8 @@ class Renderer(nn.Module):
         self.background_color = background_color
         self.fill_back = fill_back
         self.camera_mode = camera_mode
-        self.K, self.R, self.t = K, R, t
-        self.dist_coeffs = (0.0,) * 5 if dist_coeffs is None else dist_coeffs
+        self.K, self.R, self.t = as_camera(K), as_camera(R), as_camera(t)
+        self.dist_coeffs = as_camera([[0.0] * 5] if dist_coeffs is None else dist_coeffs)
         self.orig_size = orig_size
         self.perspective = perspective
         self.viewing_angle = viewing_angle
@@ -103,7 +97,7 @@ class Renderer(nn.Module):
         R: Any = None,
         t: Any = None,
         dist_coeffs: Any = None,
-        orig_size: float | None = None,
+        orig_size: Any = None,
     ) -> Any:
         """Draw: (rgb, depth, alpha) without a mode, else one image.
 
@@ -112,11 +106,7 @@ class Renderer(nn.Module):
             faces: Vertex indices of each mesh. [B, F, 3]
             textures: Cubes of every face. [B, F, T, T, T, 3]
             mode: None, `rgb`, `silhouettes` or `depth`.
-            K: Overrides the attribute of that name, as do the others.
-            R: Likewise.
-            t: Likewise.
-            dist_coeffs: Likewise.
-            orig_size: Likewise.
+            K, R, t, dist_coeffs, orig_size: Override the attributes of these names.
         """
         camera = (K, R, t, dist_coeffs, orig_size)
         if mode is None:
@@ -129,32 +119,64 @@ class Renderer(nn.Module):
         return self.render_rgb(vertices, faces, textures, *camera)
 
     def render_silhouettes(
-        self, vertices: Tensor, faces: Tensor, *camera: Any, **named: Any
+        self,
+        vertices: Tensor,
+        faces: Tensor,
+        K: Any = None,
+        R: Any = None,
+        t: Any = None,
+        dist_coeffs: Any = None,
+        orig_size: Any = None,
     ) -> Tensor:
         """Draw alpha [B, S, S]."""
-        corners = self._project(vertices, faces, *camera, **named)
+        corners = self._project(vertices, faces, (K, R, t, dist_coeffs, orig_size))
         alpha: Tensor = self._draw(corners, wants_alpha=True)[1]
         return alpha
 
-    def render_depth(self, vertices: Tensor, faces: Tensor, *camera: Any, **named: Any) -> Tensor:
+    def render_depth(
+        self,
+        vertices: Tensor,
+        faces: Tensor,
+        K: Any = None,
+        R: Any = None,
+        t: Any = None,
+        dist_coeffs: Any = None,
+        orig_size: Any = None,
+    ) -> Tensor:
         """Draw depth [B, S, S], `far` where there is nothing."""
-        corners = self._project(vertices, faces, *camera, **named)
+        corners = self._project(vertices, faces, (K, R, t, dist_coeffs, orig_size))
         depth: Tensor = self._draw(corners, wants_depth=True)[2]
         return depth
 
     def render_rgb(
-        self, vertices: Tensor, faces: Tensor, textures: Tensor | None, *camera: Any, **named: Any
+        self,
+        vertices: Tensor,
+        faces: Tensor,
+        textures: Tensor | None,
+        K: Any = None,
+        R: Any = None,
+        t: Any = None,
+        dist_coeffs: Any = None,
+        orig_size: Any = None,
     ) -> Tensor:
         """Draw colours [B, 3, S, S]."""
-        corners = self._project(vertices, faces, *camera, **named)
+        corners = self._project(vertices, faces, (K, R, t, dist_coeffs, orig_size))
         rgb: Tensor = self._draw(corners, self._colorize(vertices, faces, textures))[0]
         return rgb
 
     def render(
-        self, vertices: Tensor, faces: Tensor, textures: Tensor | None, *camera: Any, **named: Any
+        self,
+        vertices: Tensor,
+        faces: Tensor,
+        textures: Tensor | None,
+        K: Any = None,
+        R: Any = None,
+        t: Any = None,
+        dist_coeffs: Any = None,
+        orig_size: Any = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Draw (rgb [B, 3, S, S], depth [B, S, S], alpha [B, S, S])."""
-        corners = self._project(vertices, faces, *camera, **named)
+        corners = self._project(vertices, faces, (K, R, t, dist_coeffs, orig_size))
         colorize = self._colorize(vertices, faces, textures)
         rgb, alpha, depth = self._draw(corners, colorize, wants_alpha=True, wants_depth=True)
         return rgb, depth, alpha
@@ -179,16 +201,7 @@ class Renderer(nn.Module):
         maps = draw_maps(corners, drawing, wants_alpha=wants_alpha, wants_depth=wants_depth)
         return tuple(average(image) for image in maps) if self.anti_aliasing else maps
 
-    def _project(
-        self,
-        vertices: Tensor,
-        faces: Tensor,
-        K: Any = None,
-        R: Any = None,
-        t: Any = None,
-        dist_coeffs: Any = None,
-        orig_size: float | None = None,
-    ) -> Tensor:
+    def _project(self, vertices: Tensor, faces: Tensor, camera: Sequence[Any]) -> Tensor:
         """Give the projected corners of every face. [B, F, 3, 3]"""
         check_tensor("Renderer", "vertices", vertices, shape=("B", "V", 3))
         check_tensor(
@@ -196,18 +209,15 @@ class Renderer(nn.Module):
             "faces",
             faces,
             shape=(vertices.shape[0], "F", 3),
-            dtypes=INTEGERS,
+            dtypes=INDICES,
             like=vertices,
         )
         if self.camera_mode == "projection":
-            seen = self._calibrated(
-                vertices,
-                self.K if K is None else K,
-                self.R if R is None else R,
-                self.t if t is None else t,
-                self.dist_coeffs if dist_coeffs is None else dist_coeffs,
-                self.orig_size if orig_size is None else orig_size,
+            own = (self.K, self.R, self.t, self.dist_coeffs, self.orig_size)
+            chosen = (
+                mine if given is None else given for given, mine in zip(camera, own, strict=True)
             )
+            seen = cameras.calibrated(vertices, *chosen)
         elif self.camera_mode in ("look", "look_at"):
             if self.camera_mode == "look":
                 seen = cameras.look(vertices, self.eye, self.camera_direction)
@@ -219,39 +229,11 @@ class Renderer(nn.Module):
             seen = vertices
         return vertices_to_faces(seen, faces)
 
-    @staticmethod
-    def _calibrated(
-        vertices: Tensor, K: Any, R: Any, t: Any, dist_coeffs: Any, orig_size: float
-    ) -> Tensor:
-        for name, value in (("K", K), ("R", R), ("t", t)):
-            if value is None:
-                raise ValueError(
-                    f"Renderer: {name} must be given in camera_mode='projection', got None; for a "
-                    "camera without calibration use camera_mode='look_at'"
-                )
-        return cameras.projection(vertices, K, R, t, dist_coeffs, orig_size)
-
     def _colorize(self, vertices: Tensor, faces: Tensor, textures: Tensor | None) -> Colorize:
-        """Give how to colour: by cubes, times the light on the side that is seen."""
-        shape = (*faces.shape[:2], "T", "T", "T", 3)
-        check_tensor("Renderer", "textures", textures, shape=shape, like=vertices)
-        assert textures is not None
-        light = self._light(vertices_to_faces(vertices, faces))
-        by_cubes = cube_colors(textures, self.rasterizer_eps)
-
-        def colorize(fragments: Fragments, projected: Tensor, soup: Tensor) -> Tensor:
-            colors = by_cubes(fragments, projected, soup)
-            face = fragments.face_index.clamp(min=0).long().flatten(1)
-            brightness = light.gather(1, face[..., None].expand(-1, -1, 3))
-            return colors * brightness.transpose(1, 2).reshape(colors.shape)
-
-        return colorize
-
-    def _light(self, corners: Tensor) -> Tensor:
-        """Give the light on the fronts of faces in the world, then on their backs. [B, 2F, 3]"""
-        sides = torch.cat((corners, corners.flip(2)), dim=1)
-        return face_light(
-            sides,
+        return lit_cubes(
+            vertices_to_faces(vertices, faces),
+            textures,
+            eps=self.rasterizer_eps,
             intensity_ambient=self.light_intensity_ambient,
             intensity_directional=self.light_intensity_directional,
             color_ambient=self.light_color_ambient,
