@@ -1,4 +1,4 @@
-"""Time silhouettes forward and backward, camera included, beside DEODR where it is installed.
+"""Time images forward and backward, camera included, beside DEODR where it is installed.
 
 Run: OMP_WAIT_POLICY=PASSIVE python -m benchmarks.bench_rasterize [--rounds 15] [--json FILE]
 The peer: pip install deodr trimesh
@@ -21,39 +21,61 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 
-from nr3d.geometry import Mesh
-
-from .workloads import Workload, make_workload
+from .workloads import (
+    Colors,
+    SilhouetteAndDepth,
+    Silhouettes,
+    make_color_work,
+    make_depth_work,
+    make_workload,
+)
 
 try:
-    from .deodr_peer import DeodrRasterizer, DeodrScenes
+    from . import deodr_peer
 except ImportError:  # the peer is optional
-    DeodrScenes = DeodrRasterizer = None
+    deodr_peer = None
+
+Work: TypeAlias = Silhouettes | SilhouetteAndDepth | Colors
+Run: TypeAlias = Callable[[Tensor], object]
 
 
-def seconds(run: Callable[[Mesh], object], workload: Workload, threads: int) -> float:
+def seconds(run: Run, workload: Work, threads: int) -> float:
     """Time one forward and backward pass on fresh leaves."""
     torch.set_num_threads(threads)
-    mesh = Mesh(workload.mesh.vertices.clone().requires_grad_(), workload.mesh.faces)
+    vertices = workload.mesh.vertices.clone().requires_grad_()
     start = time.perf_counter()
-    run(mesh)
+    run(vertices)
     return time.perf_counter() - start
 
 
-def measure(workload: Workload, rounds: int) -> dict[str, list[float]]:
+def peers(workload: Work) -> dict[str, tuple[Run, int]]:
+    """Give DEODR's ways to do the work, where it is installed, and their threads."""
+    if deodr_peer is None:
+        return {}
+    if isinstance(workload, SilhouetteAndDepth):
+        return {"DEODR": (deodr_peer.DeodrDepth(workload).run, 1)}
+    if isinstance(workload, Colors):
+        return {"DEODR": (deodr_peer.DeodrColors(workload).run, 1)}
+    return {
+        "DEODR": (deodr_peer.DeodrSilhouettes(workload).run, 1),
+        "DEODR's rasterizer alone": (deodr_peer.DeodrRasterizer(workload).run, 1),
+    }
+
+
+def measure(workload: Work, rounds: int) -> dict[str, list[float]]:
     """Give the seconds of every contender, one entry a round."""
-    contenders: dict[str, tuple[Callable[[Mesh], object], int]] = {
+    contenders: dict[str, tuple[Run, int]] = {
         "nr3d, 1 thread": (workload.run, 1),
         "nr3d, 2 threads": (workload.run, 2),
+        **peers(workload),
     }
-    if DeodrScenes is not None:
-        contenders["DEODR"] = (DeodrScenes(workload).run, 1)
-        contenders["DEODR's rasterizer alone"] = (DeodrRasterizer(workload).run, 1)
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for round_number in range(rounds + 1):
         for name, (run, threads) in contenders.items():
@@ -93,7 +115,7 @@ def _status_kb(key: str) -> int:
 
 def report(results: dict[str, dict[str, list[float]]], memory: float) -> dict[str, object]:
     """Print the table; give what goes into the JSON."""
-    table = Table(title="silhouettes, forward + backward, camera included")
+    table = Table(title="forward + backward, camera included")
     for column in ("work", "contender", "median ms", "minimum ms", "times faster than DEODR"):
         table.add_column(column, justify="left" if column in ("work", "contender") else "right")
     rows = []
@@ -124,18 +146,25 @@ def report(results: dict[str, dict[str, list[float]]], memory: float) -> dict[st
 
 
 def main() -> None:
-    """Run both workloads and report."""
+    """Run the works and report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--works", nargs="+", default=["W1", "W2", "W3", "W4"])
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--peak-memory", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.peak_memory:
         _print_peak_memory()
         return
-    if DeodrScenes is None:
+    if deodr_peer is None:
         print("DEODR is not installed: no peer in this run (pip install deodr trimesh)")
-    results = {name: measure(make_workload(name), arguments.rounds) for name in ("W1", "W2")}
+    works: dict[str, Callable[[], Work]] = {
+        "W1": lambda: make_workload("W1"),
+        "W2": lambda: make_workload("W2"),
+        "W3": make_depth_work,
+        "W4": make_color_work,
+    }
+    results = {name: measure(works[name](), arguments.rounds) for name in arguments.works}
     figures = report(results, peak_memory_mb())
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2))

@@ -1,4 +1,8 @@
-"""The work that the renderer benchmarks share: deformed spheres seen from 24 directions."""
+"""The work that the renderer benchmarks share: deformed spheres seen from 24 directions.
+
+Each work draws images of some meshes, one view each, and differentiates the squared difference to
+the images of other meshes.
+"""
 
 from __future__ import annotations
 
@@ -8,54 +12,146 @@ import torch
 from torch import Tensor
 
 from nr3d.geometry import Mesh, eye_from_angles, icosphere
-from nr3d.renderer import NeuralRenderer
+from nr3d.renderer import NeuralRenderer, VertexColors
 
 
 @dataclass(frozen=True)
-class Workload:
-    """Draw silhouettes and differentiate the squared difference to other silhouettes.
+class Scenery:
+    """What every work has.
 
     Attributes:
-        name: W1 or W2.
+        name: W1, W2, W3 or W4.
         renderer: The settings: image size, anti-aliasing, half angle.
-        mesh: 64 meshes of 642 vertices and 1280 faces.
-        eyes: One eye for each mesh. [64, 1, 3]
-        targets: Silhouettes of other meshes. [64, 1, H, W]
-        offset: -2 targets. Likewise.
-        buffer: Where the gradient of the images is made, so that no allocation is timed. Likewise.
+        mesh: M meshes.
+        eyes: One eye for each mesh. [M, 1, 3]
     """
 
     name: str
     renderer: NeuralRenderer
     mesh: Mesh
     eyes: Tensor
+
+
+@dataclass(frozen=True)
+class Silhouettes(Scenery):
+    """Silhouettes: W1 (64 x 64 pixels, 2 x anti-aliasing) and W2 (256 x 256 without).
+
+    Attributes:
+        targets: Silhouettes of other meshes. [M, 1, H, W]
+        offset: -2 targets. Likewise.
+        buffer: Where the gradient of the images is made, so that no allocation is timed. Likewise.
+    """
+
     targets: Tensor
     offset: Tensor
     buffer: Tensor
 
-    def run(self, mesh: Mesh) -> Tensor:
-        """Draw forward, differentiate backward; `mesh.vertices` gets its gradient."""
-        images = self.renderer.silhouettes(mesh, self.eyes)
+    def run(self, vertices: Tensor) -> Tensor:
+        """Draw forward, differentiate backward; `vertices` gets its gradient."""
+        images = self.renderer.silhouettes(Mesh(vertices, self.mesh.faces), self.eyes)
         # 2 (image - target) in one pass
         images.backward(torch.add(self.offset, images.detach(), alpha=2, out=self.buffer))
         return images
 
 
-def make_workload(name: str, *, num_meshes: int = 64, seed: int = 0) -> Workload:
-    """Make W1 (64 x 64 pixels, 2 x anti-aliasing) or W2 (256 x 256 without)."""
-    sizes = {"W1": (64, True), "W2": (256, False)}
-    image_size, anti_aliasing = sizes[name]
+@dataclass(frozen=True)
+class SilhouetteAndDepth(Scenery):
+    """W3: silhouette and depth of one mesh of 20,480 faces, 512 x 512 pixels.
+
+    Attributes:
+        targets: Silhouettes of another mesh. [M, 1, H, W]
+        depth_targets: Its depths. Likewise.
+    """
+
+    targets: Tensor
+    depth_targets: Tensor
+
+    def run(self, vertices: Tensor) -> Tensor:
+        """Draw forward, differentiate backward; `vertices` gets its gradient."""
+        images = self.renderer.render(
+            Mesh(vertices, self.mesh.faces), self.eyes, outputs=("silhouettes", "depth")
+        )
+        assert images.silhouettes is not None and images.depth is not None
+        differences = (
+            2 * (images.silhouettes.detach() - self.targets),
+            # where the other mesh is not seen there is nothing to compare
+            (2 * (images.depth.detach() - self.depth_targets)).mul_(self.targets),
+        )
+        torch.autograd.backward((images.silhouettes, images.depth), differences)
+        return images.depth
+
+
+@dataclass(frozen=True)
+class Colors(Scenery):
+    """W4: vertex colours of 16 meshes, 128 x 128 pixels.
+
+    Attributes:
+        colors: Of the vertices. [M, V, 3]
+        targets: Images of other meshes. [M, 1, 3, H, W]
+        offset: -2 targets. Likewise.
+        buffer: Where the gradient of the images is made. Likewise.
+    """
+
+    colors: Tensor
+    targets: Tensor
+    offset: Tensor
+    buffer: Tensor
+
+    def run(self, vertices: Tensor) -> Tensor:
+        """Draw forward, differentiate backward; `vertices` and the colours get gradients."""
+        colors = self.colors.clone().requires_grad_()
+        mesh = Mesh(vertices, self.mesh.faces)
+        images = self.renderer.colors(mesh, self.eyes, VertexColors(colors))
+        images.backward(torch.add(self.offset, images.detach(), alpha=2, out=self.buffer))
+        return images
+
+
+def make_workload(name: str, *, num_meshes: int = 64, seed: int = 0) -> Silhouettes:
+    """Make W1 or W2."""
+    image_size, anti_aliasing = {"W1": (64, True), "W2": (256, False)}[name]
+    scenery, other = _scenery(name, num_meshes, 3, image_size, anti_aliasing, seed)
+    with torch.no_grad():
+        targets = scenery.renderer.silhouettes(other, scenery.eyes)
+    buffer = torch.empty_like(targets)
+    return Silhouettes(**vars(scenery), targets=targets, offset=-2 * targets, buffer=buffer)
+
+
+def make_depth_work(*, seed: int = 0) -> SilhouetteAndDepth:
+    """Make W3."""
+    scenery, other = _scenery("W3", 1, 5, 512, False, seed)
+    with torch.no_grad():
+        outputs = ("silhouettes", "depth")
+        images = scenery.renderer.render(other, scenery.eyes, outputs=outputs)
+    assert images.silhouettes is not None and images.depth is not None
+    return SilhouetteAndDepth(
+        **vars(scenery), targets=images.silhouettes, depth_targets=images.depth
+    )
+
+
+def make_color_work(*, seed: int = 0) -> Colors:
+    """Make W4."""
+    scenery, other = _scenery("W4", 16, 3, 128, False, seed)
+    colors, other_colors = (0.5 + 0.5 * torch.sin(7 * m.vertices) for m in (scenery.mesh, other))
+    with torch.no_grad():
+        targets = scenery.renderer.colors(other, scenery.eyes, VertexColors(other_colors))
+    buffer = torch.empty_like(targets)
+    return Colors(
+        **vars(scenery), colors=colors, targets=targets, offset=-2 * targets, buffer=buffer
+    )
+
+
+def _scenery(
+    name: str, num_meshes: int, level: int, image_size: int, anti_aliasing: bool, seed: int
+) -> tuple[Scenery, Mesh]:
+    """Make what every work has, and the other meshes."""
     renderer = NeuralRenderer(
         image_size=image_size, anti_aliasing=anti_aliasing, viewing_angle=15.0
     )
     generator = torch.Generator().manual_seed(seed)
-    vertices, faces = icosphere(3)
+    vertices, faces = icosphere(level)
     eyes = eye_from_angles(2.732, 30.0, -15.0 * (torch.arange(num_meshes) % 24))[:, None]
     mesh, other = (Mesh(_deform(vertices, num_meshes, generator), faces) for _ in range(2))
-    with torch.no_grad():
-        targets = renderer.silhouettes(other, eyes)
-    buffer = torch.empty_like(targets)
-    return Workload(name, renderer, mesh, eyes, targets, -2 * targets, buffer)
+    return Scenery(name, renderer, mesh, eyes), other
 
 
 def _deform(vertices: Tensor, num_meshes: int, generator: torch.Generator) -> Tensor:

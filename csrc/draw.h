@@ -262,7 +262,7 @@ NR3D_HD void draw_face(const RasterizeParams<T>& p, const T* vertices, const Fac
   }
 }
 
-// The faces, in [0, F), that are seen from their front and from their back; some from neither.
+// The faces, in [0, F), that a band may show from their front and from their back.
 struct Sides {
   std::vector<int32_t> fronts, backs;  // filled up to a pack with face 0
   int num_fronts = 0, num_backs = 0;
@@ -270,9 +270,10 @@ struct Sides {
   explicit Sides(int64_t num_faces) : fronts(num_faces + 8), backs(num_faces + 8) {}
 };
 
-// Sort the faces by side. True if the backs are nearer on average.
+// Sort the faces that reach the band by side. True if the backs are nearer on average.
 template <class T>
-NR3D_HD bool sort_faces(const RasterizeParams<T>& p, const T* vertices, Sides& sides) {
+NR3D_HD bool sort_faces(const RasterizeParams<T>& p, const T* vertices, const Band<T>& band,
+                        Sides& sides) {
   using V = typename Pack<T>::Values;
   using Integers = typename Pack<T>::Integers;
   using Index = typename Pack<T>::Integer;
@@ -287,11 +288,15 @@ NR3D_HD bool sort_faces(const RasterizeParams<T>& p, const T* vertices, Sides& s
     const Integers face = lane + first, is_face = face <= last;
     RasterFace<V> f, back;
     load_faces(vertices, p.faces, is_face ? face : last, false, f);
+    const PixelRange<V> rows =
+        pixel_range(f.y, p.height, band.first_row, band.first_row + band.num_rows - 1);
+    const Integers is_near = is_face & (rows.first <= rows.last);
+    if (!any(is_near)) continue;
     for (int k = 0; k < 3; ++k) {
       back.x[k] = f.x[2 - k];
       back.y[k] = f.y[2 - k];
     }
-    const Integers fronts = is_face & is_front(f), backs = is_face & may_be_back & is_front(back);
+    const Integers fronts = is_near & is_front(f), backs = is_near & may_be_back & is_front(back);
     const V z = f.z[0] + f.z[1] + f.z[2];
     front_z += fronts ? z : V{};
     back_z += backs ? z : V{};
@@ -311,7 +316,7 @@ template <class T>
 NR3D_HD void draw_band(const RasterizeParams<T>& p, const T* vertices, Band<T>& band,
                        Sides& sides) {
   constexpr int kLanes = Pack<T>::kLanes;
-  const bool backs_first = sort_faces(p, vertices, sides);
+  const bool backs_first = sort_faces(p, vertices, band, sides);
   for (const bool may_be_hidden : {false, true}) {
     const bool draws_backs = backs_first != may_be_hidden;
     const std::vector<int32_t>& faces = draws_backs ? sides.backs : sides.fronts;

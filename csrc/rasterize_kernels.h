@@ -127,7 +127,7 @@ template <class T>
 void rasterize(const RasterizeParams<T>& p, int threads) {
   // An image is drawn whole where there are enough of them, else in bands.
   const int64_t bands_wanted =
-      std::max<int64_t>(1, 4 * threads / std::max<int64_t>(p.num_meshes, 1));
+      std::max<int64_t>(1, 2 * threads / std::max<int64_t>(p.num_meshes, 1));
   const int64_t num_bands = threads > 1 ? std::min<int64_t>(bands_wanted, (p.height + 31) / 32) : 1;
   const int even_rows = static_cast<int>((p.height + num_bands - 1) / num_bands);
   const int rows = (even_rows + p.factor - 1) / p.factor * p.factor;

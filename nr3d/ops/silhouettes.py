@@ -1,4 +1,4 @@
-"""Silhouettes with Kato's gradient, in one operation without an image in between."""
+"""Silhouettes with Kato's gradient, drawn in one operation or taken from a face index."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
-from nr3d.checks import check_count, check_range, check_tensor
+from nr3d.checks import check_count, check_range, check_tensor, format_shape
 from nr3d.ops.inputs import prepare_mesh
 from nr3d.ops.kato import differentiate, prepare_face_index
 from nr3d.ops.library import kernel, library, register
@@ -130,4 +131,50 @@ def _silhouettes_backward(
 
 torch.library.register_autograd(
     "nr3d::silhouettes", _silhouettes_backward, setup_context=_silhouettes_setup, lib=library
+)
+
+
+def _coverage(
+    vertices: Tensor, faces: Tensor, face_index: Tensor, factor: int, eps: float
+) -> Tensor:
+    check_count("coverage", "factor", factor)
+    prepare_face_index("coverage", face_index, vertices, dtypes=(torch.int16, torch.int32))
+    for extent in face_index.shape[1:]:
+        if extent % factor != 0:
+            raise ValueError(
+                f"coverage: face_index must have sides that {factor} divides, "
+                f"got shape {format_shape(face_index.shape)}"
+            )
+    silhouettes = (face_index >= 0).to(vertices.dtype)
+    return silhouettes if factor == 1 else avg_pool2d(silhouettes, factor)
+
+
+def _coverage_fake(
+    vertices: Tensor, faces: Tensor, face_index: Tensor, factor: int, eps: float
+) -> Tensor:
+    num_meshes, height, width = face_index.shape
+    return vertices.new_empty((num_meshes, height // factor, width // factor))
+
+
+register(
+    "coverage(Tensor vertices, Tensor faces, Tensor face_index, int factor, float eps) -> Tensor",
+    _coverage,
+    _coverage_fake,
+)
+
+
+def _coverage_setup(ctx: Any, inputs: Any, output: Any) -> None:
+    ctx.eps = inputs[-1]
+    ctx.save_for_backward(*inputs[:3])
+
+
+def _coverage_backward(ctx: Any, grad_silhouettes: Tensor) -> tuple[Tensor | None, ...]:
+    grad_vertices = torch.ops.nr3d.silhouettes_gradient(
+        *ctx.saved_tensors, grad_silhouettes, ctx.eps
+    )
+    return grad_vertices, *(None,) * 4
+
+
+torch.library.register_autograd(
+    "nr3d::coverage", _coverage_backward, setup_context=_coverage_setup, lib=library
 )

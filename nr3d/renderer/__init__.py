@@ -9,7 +9,7 @@ from nr3d.renderer.appearance import (
     VertexColors,
     appearance_of,
 )
-from nr3d.renderer.kato import kato_edges, kato_silhouettes
+from nr3d.renderer.kato import kato_coverage, kato_edges, kato_silhouettes
 from nr3d.renderer.lights import Lights
 from nr3d.renderer.neural_renderer import NeuralRenderer
 from nr3d.renderer.rasterize import Fragments, rasterize
@@ -30,6 +30,7 @@ __all__ = [
     "Rendering",
     "VertexColors",
     "appearance_of",
+    "kato_coverage",
     "kato_edges",
     "kato_silhouettes",
     "rasterize",

@@ -97,3 +97,38 @@ def kato_silhouettes(
         eps,
     )
     return silhouettes
+
+
+def kato_coverage(
+    face_index: Tensor,
+    vertices: Tensor,
+    *,
+    faces: Tensor,
+    anti_aliasing: bool = True,
+    eps: float = 1e-4,
+) -> Tensor:
+    """Give the silhouettes of what has been rasterized, with Kato's gradient to the vertices.
+
+    The same as `kato_silhouettes`, where the face index is there already.
+
+    Args:
+        face_index: `Fragments.face_index` of the same vertices and faces. [M, H, W], int32
+        vertices: What was rasterized: x, y in NDC, y up. [M, V, 3]
+        faces: Vertex indices. [F, 3]
+        anti_aliasing: Average 2 x 2 pixels; H and W must be even.
+        eps: Added to the distances of the gradient, in NDC.
+
+    Returns:
+        Coverage in [0, 1], differentiable in x, y of `vertices`. [M, H, W] or [M, H / 2, W / 2]
+
+    Raises:
+        TypeError: A wrong dtype.
+        ValueError: A wrong shape or device; NaN or infinite vertices and eps < 0 are found when the
+            gradient is computed.
+
+    Source: as `kato_edges`.
+    """
+    silhouettes: Tensor = torch.ops.nr3d.coverage(
+        at_least_float32(vertices), faces, face_index, 2 if anti_aliasing else 1, eps
+    )
+    return silhouettes

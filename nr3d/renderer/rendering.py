@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch.nn.functional import avg_pool2d, normalize
 from nr3d.geometry.normals import face_normals, vertex_normals
 from nr3d.renderer.appearance import Appearance, of_all_views
 from nr3d.renderer.interpolate import interpolate_vertices
-from nr3d.renderer.kato import kato_edges
+from nr3d.renderer.kato import kato_coverage, kato_edges
 from nr3d.renderer.lights import Lights
 from nr3d.renderer.rasterize import Fragments
 
@@ -65,6 +66,11 @@ class Scene:
     is_smooth: bool
     background: Tensor | Sequence[float]
 
+    @cached_property
+    def alpha(self) -> Tensor:
+        """Whether there is a face: 1 or 0. [B N, 1, H, W]"""
+        return (self.fragments.face_index >= 0).to(self.projected.dtype)[:, None]
+
     @property
     def num_views(self) -> int:
         """N, the number of views of each mesh."""
@@ -80,37 +86,51 @@ def draw(scene: Scene, outputs: Sequence[str], *, eps: float, anti_aliasing: boo
         eps: Of the edge gradient.
         anti_aliasing: Average 2 x 2 pixels.
     """
-    fragments = scene.fragments
-    alpha = (fragments.face_index >= 0).to(scene.projected.dtype)[:, None]
+    factor = 2 if anti_aliasing else 1
     images: dict[str, Tensor] = {}
     if "normals" in outputs:
-        images["normals"] = normals_image(scene)
+        images["normals"] = _mean(normals_image(scene), factor)
     if "depth" in outputs:
-        images["depth"] = fragments.depth[:, None]
-    channels = [colors_image(scene, alpha)] if "colors" in outputs else []
-    channels += [alpha] if "silhouettes" in outputs else []
-    if channels:
-        edged = kato_edges(
-            torch.cat(channels, dim=1),
+        images["depth"] = _mean(scene.fragments.depth[:, None], factor)
+    if "colors" in outputs and "silhouettes" in outputs:
+        joint = _with_edges(torch.cat((colors_image(scene), scene.alpha), dim=1), scene, eps)
+        images["colors"], images["silhouettes"] = _mean(joint, factor).split((3, 1), dim=1)
+    elif "colors" in outputs:
+        images["colors"] = _mean(_with_edges(colors_image(scene), scene, eps), factor)
+    elif "silhouettes" in outputs:
+        images["silhouettes"] = kato_coverage(
+            scene.fragments.face_index,
             scene.projected,
             faces=scene.faces,
-            face_index=fragments.face_index,
+            anti_aliasing=anti_aliasing,
             eps=eps,
-        )
-        images["colors"], images["silhouettes"] = edged[:, :3], edged[:, -1:]
+        )[:, None]
     batch = (scene.vertices.shape[0], scene.num_views)
     finished = {}
-    for name in outputs:
-        image = avg_pool2d(images[name], 2) if anti_aliasing else images[name]
-        image = image.reshape(*batch, *image.shape[1:])
-        finished[name] = image[:, :, 0] if name in ("silhouettes", "depth") else image
-    return Rendering(fragments, **finished)
+    for name, image in images.items():
+        channels = () if name in ("silhouettes", "depth") else (3,)
+        finished[name] = image.reshape(*batch, *channels, *image.shape[2:])
+    return Rendering(scene.fragments, **finished)
 
 
-def colors_image(scene: Scene, alpha: Tensor) -> Tensor:
+def _mean(image: Tensor, factor: int) -> Tensor:
+    return image if factor == 1 else avg_pool2d(image, factor)
+
+
+def _with_edges(image: Tensor, scene: Scene, eps: float) -> Tensor:
+    return kato_edges(
+        image,
+        scene.projected,
+        faces=scene.faces,
+        face_index=scene.fragments.face_index,
+        eps=eps,
+    )
+
+
+def colors_image(scene: Scene) -> Tensor:
     """Colour and light every pixel, on the background. [B N, 3, H, W]"""
     if scene.appearance is None:
-        colors = alpha.expand(-1, 3, -1, -1)
+        colors = scene.alpha.expand(-1, 3, -1, -1)
     else:
         colors = scene.appearance.colors(
             scene.fragments,
@@ -125,8 +145,11 @@ def colors_image(scene: Scene, alpha: Tensor) -> Tensor:
             else flat_light(scene, scene.lights)
         )
         colors = colors * light
-    background = torch.as_tensor(scene.background, dtype=alpha.dtype, device=alpha.device)
-    return colors + of_all_views(background.reshape(-1, 3, 1, 1), scene.num_views) * (1 - alpha)
+    if not isinstance(scene.background, Tensor) and not any(scene.background):
+        return colors  # black already
+    background = torch.as_tensor(scene.background, dtype=colors.dtype, device=colors.device)
+    rows = of_all_views(background.reshape(-1, 3, 1, 1), scene.num_views)
+    return colors + rows * (1 - scene.alpha)
 
 
 def flat_light(scene: Scene, lights: Lights) -> Tensor:
