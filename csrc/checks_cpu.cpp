@@ -1,6 +1,8 @@
 #include "checks.h"
 
 #include <algorithm>
+#include <limits>
+#include <type_traits>
 
 namespace nr3d {
 namespace {
@@ -31,8 +33,14 @@ int64_t find_non_finite(const T* values, int64_t count) {
 
 template <class T>
 int64_t find_out_of_range(const T* values, int64_t count, int64_t low, int64_t high) {
-  return find_first(values, count,
-                    [low, high](T value) { return (value < low) | (value >= high); });
+  // One comparison in the width of T: what is below `low` wraps around to beyond the range.
+  using Unsigned = std::make_unsigned_t<T>;
+  const int64_t end = std::min<int64_t>(high, std::numeric_limits<T>::max());
+  const Unsigned first = static_cast<Unsigned>(low);
+  const Unsigned size = static_cast<Unsigned>(std::max<int64_t>(end - low, 0));
+  return find_first(values, count, [first, size](T value) {
+    return static_cast<Unsigned>(static_cast<Unsigned>(value) - first) >= size;
+  });
 }
 
 template int64_t find_non_finite(const float*, int64_t);
