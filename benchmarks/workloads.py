@@ -61,10 +61,12 @@ class SilhouetteAndDepth(Scenery):
     Attributes:
         targets: Silhouettes of another mesh. [M, 1, H, W]
         depth_targets: Its depths. Likewise.
+        buffers: Where the gradients of both images are made. Each likewise.
     """
 
     targets: Tensor
     depth_targets: Tensor
+    buffers: tuple[Tensor, Tensor]
 
     def run(self, vertices: Tensor) -> Tensor:
         """Draw forward, differentiate backward; `vertices` gets its gradient."""
@@ -72,12 +74,11 @@ class SilhouetteAndDepth(Scenery):
             Mesh(vertices, self.mesh.faces), self.eyes, outputs=("silhouettes", "depth")
         )
         assert images.silhouettes is not None and images.depth is not None
-        differences = (
-            2 * (images.silhouettes.detach() - self.targets),
-            # where the other mesh is not seen there is nothing to compare
-            (2 * (images.depth.detach() - self.depth_targets)).mul_(self.targets),
-        )
-        torch.autograd.backward((images.silhouettes, images.depth), differences)
+        torch.sub(images.silhouettes.detach(), self.targets, out=self.buffers[0]).mul_(2)
+        # where the other mesh is not seen there is nothing to compare
+        difference = torch.sub(images.depth.detach(), self.depth_targets, out=self.buffers[1])
+        difference.mul_(self.targets).mul_(2)
+        torch.autograd.backward((images.silhouettes, images.depth), self.buffers)
         return images.depth
 
 
@@ -123,8 +124,10 @@ def make_depth_work(*, seed: int = 0) -> SilhouetteAndDepth:
         outputs = ("silhouettes", "depth")
         images = scenery.renderer.render(other, scenery.eyes, outputs=outputs)
     assert images.silhouettes is not None and images.depth is not None
+    targets, depth_targets = images.silhouettes, images.depth
+    buffers = (torch.empty_like(targets), torch.empty_like(depth_targets))
     return SilhouetteAndDepth(
-        **vars(scenery), targets=images.silhouettes, depth_targets=images.depth
+        **vars(scenery), targets=targets, depth_targets=depth_targets, buffers=buffers
     )
 
 

@@ -2,6 +2,7 @@
 // clang-format off: each uses the one before
 #include "lanes.h"
 #include "survey.h"
+#include "edge_pull.h"
 #include "edge_walk.h"
 // clang-format on
 

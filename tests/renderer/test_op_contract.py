@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from nr3d.geometry import Mesh, icosphere
-from nr3d.renderer import NeuralRenderer, kato_edges, rasterize
+from nr3d.renderer import NeuralRenderer, kato_coverage, kato_edges, kato_silhouettes, rasterize
 from tests.renderer.scenes import Scene, soup
 
 FLOATS = [torch.float32, torch.float64]
@@ -42,6 +42,7 @@ def test_opcheck(dtype):
     torch.library.opcheck(
         ops.silhouettes_gradient.default, (vertices, faces, face_index, grad_silhouettes, 1e-4)
     )
+    torch.library.opcheck(ops.coverage.default, (leaves[1], faces, face_index, 2, 1e-4))
 
 
 def loss_of(vertices: Tensor, faces: Tensor) -> Tensor:
@@ -82,6 +83,28 @@ def test_full_graph_compile_of_the_renderer():
         results.append((value.detach(), leaf.grad))
     torch.testing.assert_close(results[0], results[1])
     assert results[0][1].abs().max() > 0
+
+
+@pytest.mark.parametrize("anti_aliasing", [False, True])
+def test_silhouettes_of_a_face_index_are_those_drawn_at_once(anti_aliasing):
+    scene = soup(40, seed=10)
+    drawn, taken = (scene.vertices.clone().requires_grad_() for _ in range(2))
+    size = 24 if anti_aliasing else 48
+    direct = kato_silhouettes(drawn, scene.faces, image_size=size, anti_aliasing=anti_aliasing)
+    face_index = rasterize(taken, scene.faces, image_size=48).face_index
+    images = kato_coverage(face_index, taken, faces=scene.faces, anti_aliasing=anti_aliasing)
+    assert torch.equal(images, direct)
+    for image in (direct, images):
+        image.backward(torch.linspace(-1, 1, image.numel()).reshape(image.shape).double())
+    assert drawn.grad.abs().max() > 0
+    assert torch.equal(taken.grad, drawn.grad)
+
+
+def test_an_odd_face_index_has_no_mean_of_four():
+    scene = soup(4, seed=11)
+    face_index = rasterize(scene.vertices, scene.faces, image_size=(48, 31)).face_index
+    with pytest.raises(ValueError, match=r"face_index must have sides that 2 divides, got .*31"):
+        kato_coverage(face_index, scene.vertices, faces=scene.faces)
 
 
 def strided(tensor: Tensor) -> Tensor:
