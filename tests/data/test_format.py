@@ -175,6 +175,9 @@ def test_cache_keeps_objects_and_forgets_other_settings(tmp_path: Path) -> None:
     np.testing.assert_array_equal(kept.images, make_tiny_record(5).images)
     assert again.has("broken") and again.rejection("broken") == "no faces"
     assert again.load("broken") is None and again.rejection("object 5 é") is None
+    again.warn("object 5 é", "no image")
+    assert again.warning("object 5 é") == "no image" and again.warning("broken") is None
+    assert again.rejection("object 5 é") is None and not again.has("object 6 é")
     assert not RecordCache(path, settings="two").has("object 5 é")
     with pytest.raises(ValueError, match="voxels of 'object 1 é' must be an array, got None"):
         again.save(replace(make_tiny_record(1), voxels=None))

@@ -50,7 +50,7 @@ def make_archive(tmp_path: Path) -> Callable[..., Path]:
             archive.writestr("models/lamp/box.mtl", "newmtl red\nKd 0 0 1\n")
             archive.writestr("models/chair/chair.obj", BOX_OBJ + "f 1 2\nf 3/1 4/1 \r\n")
             archive.writestr("models/chair/box.mtl", "newmtl red\nKd 1 0 0\n")
-            archive.writestr("models/lamp/big.png", b"not read")
+            archive.writestr("models/lamp/lamp.png", b"the catalogue's icon, not read")
         return path
 
     return make
@@ -77,11 +77,17 @@ def test_archive_becomes_a_dataset(make_archive: Callable[..., Path], tmp_path: 
     assert extent == [1, 2]
 
 
-def test_missing_materials_are_grey(make_archive: Callable[..., Path], tmp_path: Path) -> None:
+def test_missing_materials_are_grey(
+    make_archive: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     archive = make_archive(lamp=BOX_OBJ.replace("box.mtl", "gone.mtl"))
     with h5py.File(run(archive, tmp_path / "f.h5")) as file:
         pixel = file["images"][0, 0, :, 32, 32]
     assert pixel[3] == 255 and pixel[0] == pixel[1] == pixel[2] > 0
+    assert (
+        "warned about Tiny/lamp: load_mesh: material file Tiny.sh3f:models/lamp/gone.mtl of "
+        "Tiny.sh3f:models/lamp/lamp.obj not found; its colours are lost; drawn without images\n"
+    ) in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,29 @@ def test_a_killed_build_goes_on(
     assert read_index(path).ids == ("job 0", "job 1", "job 3", "job 4", "job 5")
 
 
+def test_what_a_recipe_warns_about_is_told_in_the_end(
+    tmp_path: Path,
+    recipe: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "out.h5"
+    begin = "def make_record(job):\n"
+    twice = "    import warnings\n" + '    warnings.warn("no image")\n' * 2
+    recipe.write_text(RECIPE.replace(begin, begin + twice))
+    module = load_recipe_file(recipe)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "make_record", interrupt_at(module, 4))
+        with pytest.raises(KeyboardInterrupt):
+            build_dataset(path, recipe=recipe, jobs=jobs(6), header=HEADER)
+    report = build_dataset(path, recipe=recipe, jobs=jobs(6), header=HEADER)
+    warned = [f"job {number}" for number in (0, 1, 3, 4, 5)]  # before and after the stop
+    assert report.warned == dict.fromkeys(warned, "no image") and list(report.skipped) == ["job 2"]
+    printed = capsys.readouterr().err
+    assert printed.count(": no image\n") == 5 and "warned about job 0: no image" in printed
+    assert read_index(path).header.card["warned about"] == "5"
+
+
 def test_nothing_usable_is_an_error(tmp_path: Path, recipe: Path) -> None:
     with pytest.raises(ValueError, match="got none: all 1 were skipped; the first: .*no faces"):
         build_dataset(tmp_path / "o.h5", recipe=recipe, jobs=jobs(3)[2:], header=HEADER)
