@@ -46,20 +46,23 @@ def view_eyes() -> Tensor:
 
 
 def load_with_images(file: Path) -> LoadedMesh:
-    """Load a mesh with its images, or with none of them and a warning if one cannot be read.
+    """Load a mesh with its images, or with none of them and a warning if one cannot be drawn.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: More than an image or a material file is wrong.
     """
     try:
-        return load_mesh(file, textures=True)
+        mesh = load_mesh(file, textures=True)
     except (FileNotFoundError, ValueError) as error:
         with warnings.catch_warnings():  # the same missing file would be warned about twice
             warnings.filterwarnings("ignore", message=re.escape(str(error)))
             mesh = load_mesh(file)
         warnings.warn(f"{error}; drawn without images", stacklevel=2)
-        return mesh
+    if mesh.uvs is None and any(material.texture is not None for material in mesh.materials):
+        reason = "must have texture coordinates for the images of its materials, got none"
+        warnings.warn(f"{file} {reason}; drawn without images", stacklevel=2)
+    return mesh
 
 
 def record_of_mesh(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import h5py
@@ -138,6 +139,7 @@ def test_images_inside_a_glb_are_drawn(tmp_path: Path) -> None:
         ("gone", "texture image {}/images/right.png named by {}/plate.mtl, line 6 not found"),
         ("damaged", "{}/images/right.png must be an image, got UnidentifiedImageError"),
         ("outside", "image named by {}/plate.mtl, line 6 must lie inside {}, got '../right.png'"),
+        ("no coordinates", "{}/plate.obj must have texture coordinates for the images of its"),
         ("no material", "material file {}/plate.mtl of {}/plate.obj not found"),
     ],
 )
@@ -151,14 +153,17 @@ def test_a_missing_image_is_named_and_costs_no_mesh(
         (plate / "images/right.png").write_bytes(b"no image")
     elif change == "outside":
         (plate / "plate.mtl").write_text(PLATE_MTL.replace("images/", "../"))
+    elif change == "no coordinates":
+        (plate / "plate.obj").write_text(re.sub(r"vt.*\n|/[1-4]", "", PLATE_OBJ))
     else:
         (plate / "plate.mtl").unlink()
     path = tmp_path / "m.h5"
     image = build_images(folder, path)[0].astype(int)
     printed = capsys.readouterr()
     assert "1 objects, 0 skipped, 1 warned about" in printed.out
-    message = f"load_mesh: {message.replace('{}', str(plate))}"
-    assert f"warned about plate/plate.obj: {message}" in printed.err
+    message = message.replace("{}", str(plate))
+    prefix = "" if change == "no coordinates" else "load_mesh: "
+    assert f"warned about plate/plate.obj: {prefix}{message}" in printed.err
     assert printed.err.count(message) == 1 and "; drawn without images" in printed.err
     assert read_index(path).header.card["warned about"] == "1"
     rows, columns = np.nonzero(image[3] == 255)
