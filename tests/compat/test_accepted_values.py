@@ -92,3 +92,27 @@ def test_angles_are_numbers_of_any_kind():
         nr.get_points_from_angles(np.float32(2), np.float32(30), np.float32(45)), expected, 1e-6
     )
     assert math.hypot(*expected) == pytest.approx(2)
+
+
+def test_none_is_the_default_of_the_original():
+    vertices, _ = boxes()
+    eye = [0.0, 1.0, -2.0]
+    assert torch.equal(nr.look_at(vertices, eye, None, None), nr.look_at(vertices, eye))
+    assert torch.equal(nr.look(vertices, eye, None, None), nr.look(vertices, eye, [0, 0, 1]))
+    camera = (intrinsics(1), torch.eye(3)[None], torch.ones(1, 3))
+    expected = nr.projection(vertices, *camera, torch.zeros(1, 5), 1)
+    assert torch.equal(nr.projection(vertices, *camera, None, 1), expected)
+
+
+def test_a_background_is_a_colour_or_one_for_each_image():
+    vertices, faces = boxes(2)
+    renderer = nr.Renderer(camera_mode="look_at", image_size=16)
+    renderer.background_color = np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
+    rgb = renderer(vertices, faces, cubes(2))[0]
+    expected = torch.tensor(renderer.background_color, dtype=torch.float32)
+    torch.testing.assert_close(rgb[:, :, 0, 0], expected)
+    renderer.background_color = 0.5
+    with pytest.raises(
+        ValueError, match=r"background_color must have shape \[3\] or \[2, 3\], got"
+    ):
+        renderer(vertices, faces, cubes(2))

@@ -62,6 +62,23 @@ def test_what_is_saved_is_read_again(tmp_path):
     )
 
 
+def test_one_colour_for_a_face_is_saved(tmp_path):
+    colors = torch.tensor([[1.0, 0, 0], [0, 0, 1]])
+    faces = torch.tensor([[0, 1, 2], [2, 1, 3]])
+    nr.save_obj(tmp_path / "c.obj", torch.rand(4, 3), faces, colors.view(2, 1, 1, 1, 3))
+    cubes = nr.load_obj(tmp_path / "c.obj", load_texture=True)[2]
+    torch.testing.assert_close(cubes[:, 1, 1, 1].cpu(), colors)
+
+
+def test_faces_without_their_materials_are_grey(tmp_path):
+    """The file names materials and does not use them, or uses one that is not there."""
+    (tmp_path / "a.mtl").write_text("newmtl m\nKd 1 0 0\n")
+    for use in ("", "usemtl another\n"):
+        (tmp_path / "a.obj").write_text(f"mtllib a.mtl\n{TRIANGLE}{use}f 1 2 3\n")
+        cubes = nr.load_obj(tmp_path / "a.obj", load_texture=True, texture_size=2)[2]
+        assert (cubes == 0.5).all()
+
+
 def test_a_mesh_learns_its_textures(tmp_path):
     mesh = nr.Mesh.fromobj(write_textured(tmp_path), texture_size=3)
     assert [name for name, _ in mesh.named_parameters()] == ["textures"]

@@ -43,3 +43,43 @@ def test_vertices_are_fitted_as_before(truth, shared_data):
         losses.append(loss.item())
     np.testing.assert_allclose(losses[:20], case["loss"][:20], rtol=0.01)
     np.testing.assert_allclose(losses[-1], case["loss"][-1], rtol=0.1)
+
+
+def test_textures_are_fitted(shared_data):
+    """The third example: the teapot takes on the colours of an image."""
+    vertices, faces = nr.load_obj(shared_data("teapot.obj"))
+    textures = torch.zeros(1, len(faces), 4, 4, 4, 3, device=vertices.device, requires_grad=True)
+    renderer = nr.Renderer(camera_mode="look_at", image_size=64, perspective=False)
+    renderer.light_intensity_directional = 0.0
+    renderer.light_intensity_ambient = 1.0
+    color = torch.tensor([0.8, 0.4, 0.2], device=vertices.device).view(1, 3, 1, 1)
+    optimizer = torch.optim.Adam([textures], lr=0.1, betas=(0.5, 0.999))
+    losses = []
+    for step in range(60):
+        renderer.eye = nr.get_points_from_angles(2.732, 0, 30.0 * step)
+        optimizer.zero_grad()
+        image, _, alpha = renderer(vertices[None], faces[None], torch.tanh(textures))
+        loss = ((image - color) * alpha[:, None]).square().sum()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.01 * losses[0]
+
+
+def test_a_camera_is_found(shared_data):
+    """The fourth example: the eye moves until the teapot has the given silhouette."""
+    vertices, faces = nr.load_obj(shared_data("teapot.obj"))
+    renderer = nr.Renderer(camera_mode="look_at", image_size=64)
+    eye = nr.get_points_from_angles(2.732, 30, -15)
+    renderer.eye = eye
+    target = (renderer(vertices[None], faces[None], mode="silhouettes") != 0).float()
+    renderer.eye = torch.nn.Parameter(torch.tensor([6.0, 10.0, -14.0], device=vertices.device))
+    optimizer = torch.optim.Adam(renderer.parameters(), lr=0.1)
+    for _ in range(200):
+        optimizer.zero_grad()
+        image = renderer(vertices[None], faces[None], mode="silhouettes")
+        loss = (image - target).square().sum()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.05 * target.sum()
+    np.testing.assert_allclose(renderer.eye.detach().cpu().numpy(), eye, atol=0.2)

@@ -46,9 +46,17 @@ def get_points_from_angles(
 
 
 def look_at(
-    vertices: Tensor, eye: Vector, at: Vector = (0.0, 0.0, 0.0), up: Vector = (0.0, 1.0, 0.0)
+    vertices: Tensor,
+    eye: Vector,
+    at: Vector | None = (0.0, 0.0, 0.0),
+    up: Vector | None = (0.0, 1.0, 0.0),
 ) -> Tensor:
-    """Express vertices [B, V, 3] in the frame of a camera at `eye` that looks at `at`."""
+    """Express vertices [B, V, 3] in the frame of a camera at `eye` that looks at `at`.
+
+    Vectors are [3] or [B, 3]; None is the default.
+    """
+    at = (0.0, 0.0, 0.0) if at is None else at
+    up = (0.0, 1.0, 0.0) if up is None else up
     eye, at, up = (as_tensor(value, like=vertices) for value in (eye, at, up))
     return geometry.look_at(vertices, eye, at=at, up=up)
 
@@ -56,10 +64,14 @@ def look_at(
 def look(
     vertices: Tensor,
     eye: Vector,
-    direction: Vector = (0.0, 0.0, 1.0),
+    direction: Vector | None = (0.0, 0.0, 1.0),
     up: Vector | None = None,
 ) -> Tensor:
-    """Express vertices [B, V, 3] in the frame of a camera at `eye` that looks along `direction`."""
+    """Express vertices [B, V, 3] in the frame of a camera at `eye` that looks along `direction`.
+
+    Vectors are [3] or [B, 3]; None is the default, with (0, 1, 0) for `up`.
+    """
+    direction = (0.0, 0.0, 1.0) if direction is None else direction
     up = (0.0, 1.0, 0.0) if up is None else up
     eye, direction, up = (as_tensor(value, like=vertices) for value in (eye, direction, up))
     return geometry.look(vertices, eye, direction=direction, up=up)
@@ -95,7 +107,7 @@ def projection(
         K: Intrinsic matrix, pixels; its last number does not count. [B or 1, 3, 3]
         R: World to camera. [B or 1, 3, 3]
         t: World to camera. [B or 1, 1, 3] or [B or 1, 3]
-        dist_coeffs: k1, k2, p1, p2, k3. [B or 1, 5]
+        dist_coeffs: k1, k2, p1, p2, k3; None for no distortion. [B or 1, 5]
         orig_size: Side of the image that K belongs to, pixels.
         eps: Ignored: depths are always moved away from 0 by 1e-9 before the division.
 
@@ -104,7 +116,8 @@ def projection(
 
     Source: the camera model of OpenCV; see `nr3d.geometry.projection`.
     """
-    K, R, t, coefficients = (as_tensor(v, like=vertices) for v in (K, R, t, dist_coeffs))
+    K, R, t = (as_tensor(value, like=vertices) for value in (K, R, t))
+    coefficients = None if dist_coeffs is None else as_tensor(dist_coeffs, like=vertices)
     if K.shape[-2:] == (3, 3):  # programs divide K by the size of the image, its last number too
         last_row = torch.cat((K[..., 2:, :2], torch.ones_like(K[..., 2:, 2:])), dim=-1)
         K = torch.cat((K[..., :2, :], last_row), dim=-2)

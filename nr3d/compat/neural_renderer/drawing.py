@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from nr3d.checks import check_count, check_tensor
+from nr3d.checks import check_count, check_tensor, format_shape
 from nr3d.compat.neural_renderer.convert import Vector, as_count, as_number, as_tensor
 from nr3d.renderer import Fragments, kato_edges
 from nr3d.renderer import rasterize as find_fragments
@@ -64,7 +64,7 @@ def draw_maps(
     alpha = (fragments.face_index >= 0).to(vertices.dtype)[:, None]
     channels = []
     if drawing.colorize:
-        background = as_tensor(drawing.background_color, like=vertices).reshape(-1, 3, 1, 1)
+        background = _rows(drawing.background_color, like=vertices)
         colors = drawing.colorize(fragments, vertices, faces)
         channels.append(colors + background * (1 - alpha))
     if wants_alpha:
@@ -81,6 +81,17 @@ def draw_maps(
         rgb_map = edged[:, :3] if drawing.colorize else None
         alpha_map = edged[:, -1] if wants_alpha else None
     return rgb_map, alpha_map, fragments.depth if wants_depth else None
+
+
+def _rows(background_color: Vector, *, like: Tensor) -> Tensor:
+    """Lay out a colour for all, or one for each mesh, as [1 or B, 3, 1, 1]."""
+    color = as_tensor(background_color, like=like)
+    if color.shape not in ((3,), (like.shape[0], 3)):
+        raise ValueError(
+            f"rasterize: background_color must have shape [3] or [{like.shape[0]}, 3], "
+            f"got {format_shape(color.shape)}"
+        )
+    return color.reshape(-1, 3, 1, 1)
 
 
 def cube_colors(textures: Tensor, eps: float) -> Colorize:

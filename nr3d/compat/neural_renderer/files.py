@@ -50,7 +50,7 @@ def load_obj(
     """
     check_choice("load_obj", "texture_wrapping", texture_wrapping, WRAPS)
     mesh = geometry.load_obj(Path(filename_obj), textures=load_texture)
-    if load_texture and not mesh.materials:
+    if load_texture and not mesh.materials and not _names_materials(Path(filename_obj)):
         raise ValueError(f"load_obj: {filename_obj} must use materials to have textures, got none")
     vertices = geometry.normalize(mesh.vertices, size=2.0) if normalization else mesh.vertices
     device = default_device()
@@ -69,4 +69,12 @@ def save_obj(
     textures: Tensor | None = None,
 ) -> None:
     """Write vertices [V, 3], faces [F, 3] and, as an image, texture cubes [F, T, T, T, 3]."""
+    if textures is not None and textures.dim() == 5 and textures.shape[1:4] == (1, 1, 1):
+        textures = textures.expand(-1, 2, 2, 2, -1)  # one colour for the whole face
     geometry.save_obj(Path(filename), vertices, faces, cubes=textures, decimals=8)
+
+
+def _names_materials(path: Path) -> bool:
+    """Tell whether an OBJ file names a file of materials, used or not."""
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        return any(line.startswith("mtllib") for line in lines)
