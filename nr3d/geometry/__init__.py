@@ -7,6 +7,7 @@ from nr3d.geometry.converters import (
     from_opencv,
     from_opengl,
     from_pytorch3d,
+    is_right_handed,
     to_nmr_camera,
     to_opencv,
     to_opengl,
@@ -14,6 +15,15 @@ from nr3d.geometry.converters import (
 )
 from nr3d.geometry.files import load_mesh, normalize
 from nr3d.geometry.icosphere import icosphere
+from nr3d.geometry.intrinsics import (
+    intrinsics_from_nmr_camera,
+    intrinsics_from_opengl,
+    intrinsics_from_pytorch3d,
+    intrinsics_from_viewing_angle,
+    intrinsics_to_nmr_camera,
+    intrinsics_to_opengl,
+    intrinsics_to_pytorch3d,
+)
 from nr3d.geometry.mesh import LoadedMesh, Material, Mesh
 from nr3d.geometry.mesh_writer import save_mesh
 from nr3d.geometry.normals import face_normals, vertex_normals
@@ -39,6 +49,14 @@ __all__ = [
     "from_opengl",
     "from_pytorch3d",
     "icosphere",
+    "intrinsics_from_nmr_camera",
+    "intrinsics_from_opengl",
+    "intrinsics_from_pytorch3d",
+    "intrinsics_from_viewing_angle",
+    "intrinsics_to_nmr_camera",
+    "intrinsics_to_opengl",
+    "intrinsics_to_pytorch3d",
+    "is_right_handed",
     "load_mesh",
     "load_obj",
     "look",

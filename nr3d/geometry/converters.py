@@ -3,7 +3,8 @@
 R [..., 3, 3] and t [..., 3] take a point p of the world to R p + t in our camera frame: x right, y
 up, z forward. Only the axes of the camera change; the world and its unit stay. Between a
 right-handed world and our left-handed frame R is a reflection: its determinant is -1. `look_at`
-takes the world to be left-handed, its determinant is 1. See docs/conventions.md.
+takes the world to be left-handed, its determinant is 1: `is_right_handed` tells them apart. See
+docs/conventions.md.
 """
 
 from __future__ import annotations
@@ -50,6 +51,33 @@ def camera_from_look_at(
     check_trailing(function, "up", up, (3,))
     R = camera_axes(at - eye, up)
     return R, -(R * eye[..., None, :]).sum(-1)
+
+
+def is_right_handed(R: Tensor) -> bool:
+    """Tell whether cameras are those of a right-handed world: whether R is a reflection.
+
+    It is what `NeuralRenderer.render` takes as `right_handed`, for intrinsic matrices with positive
+    focal lengths.
+
+    Args:
+        R: World to our camera frame, as every function `from_...` here gives it. [..., 3, 3]
+
+    Raises:
+        TypeError: If `R` is no floating-point tensor.
+        ValueError: If its shape is another, it is singular, or the cameras are of both kinds.
+    """
+    check_trailing("is_right_handed", "R", R, (3, 3))
+    determinant = torch.linalg.det(R.detach())
+    if not bool((determinant.abs() > 0).all()):
+        bad = determinant[~(determinant.abs() > 0)][0].item()
+        raise ValueError(f"is_right_handed: R must not be singular, got determinant {bad:g}")
+    reflects = determinant < 0
+    if bool(reflects.any()) and not bool(reflects.all()):
+        raise ValueError(
+            "is_right_handed: R must be of cameras of one kind, got left- and right-handed ones; "
+            "render them apart"
+        )
+    return bool(reflects.any())
 
 
 def from_opencv(R: Tensor, t: Tensor) -> Pose:

@@ -152,6 +152,7 @@ class NeuralRenderer(nn.Module):
         at: Vectors | None = None,
         up: Vectors | None = None,
         projected: Tensor | None = None,
+        right_handed: bool = False,
         outputs: Sequence[str] = ("colors",),
         appearance: Appearance | None = None,
         lights: Lights | None = None,
@@ -166,6 +167,10 @@ class NeuralRenderer(nn.Module):
             at: Likewise.
             up: Likewise.
             projected: Vertices that another camera projected, instead of eyes. [B, N, V, 3]
+            right_handed: Whether that camera is one of a right-handed world, as those of OpenCV,
+                OpenGL, PyTorch3D and NMR_Dataset are; `is_right_handed` tells it from R. Normals
+                and `lights` need to know: vertices on the image do not say from which side of the
+                mesh they are seen. Images of colours, coverage and depth do not depend on it.
             outputs: Some of `colors`, `silhouettes`, `depth`, `normals`.
             appearance: Colours of the mesh (`VertexColors`, `FaceColors`, `CubeTextures`,
                 `ImageTexture`), white when absent.
@@ -181,13 +186,18 @@ class NeuralRenderer(nn.Module):
         Raises:
             TypeError: A wrong dtype.
             ValueError: As for `silhouettes`; an unknown output; both or none of `eyes` and
-                `projected`.
+                `projected`; `right_handed` with `eyes`.
         """
         for name in outputs:
             check_choice("NeuralRenderer", "outputs", name, OUTPUTS)
         if (eyes is None) == (projected is None):
             raise ValueError(
                 "NeuralRenderer: either eyes or projected must be given, got both or none"
+            )
+        if right_handed and eyes is not None:
+            raise ValueError(
+                "NeuralRenderer: right_handed must be False with eyes, got True; they look at a "
+                "left-handed world (docs/conventions.md)"
             )
         with torch.autocast(mesh.vertices.device.type, enabled=False):
             if eyes is not None:
@@ -217,6 +227,7 @@ class NeuralRenderer(nn.Module):
                 lights,
                 smooth,
                 background,
+                right_handed,
             )
             return draw(scene, outputs, eps=self.eps, anti_aliasing=self.anti_aliasing)
 

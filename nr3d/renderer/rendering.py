@@ -55,6 +55,8 @@ class Scene:
         lights: Light on it; colours as they are when absent.
         is_smooth: Light by interpolated vertex normals, else by the normals of faces.
         background: RGB. [3] or [B, 3]
+        is_right_handed: Whether a camera of a right-handed world projected; else `face_normals`
+            point to the eye from where it sees the front of a face.
     """
 
     vertices: Tensor
@@ -65,6 +67,7 @@ class Scene:
     lights: Lights | None
     is_smooth: bool
     background: Tensor | Sequence[float]
+    is_right_handed: bool = False
 
     @cached_property
     def alpha(self) -> Tensor:
@@ -154,7 +157,7 @@ def colors_image(scene: Scene) -> Tensor:
 
 def flat_light(scene: Scene, lights: Lights) -> Tensor:
     """Light each face as a whole, its two sides apart. [B N, 3, H, W]"""
-    normals = face_normals(scene.vertices, scene.faces)
+    normals = _of_fronts(face_normals(scene.vertices, scene.faces), scene)
     light = of_all_views(lights.light(torch.cat((normals, -normals), dim=1)), scene.num_views)
     shown = scene.fragments.face_index.clamp(min=0).long()
     light = light.expand(shown.shape[0], -1, -1)
@@ -172,9 +175,17 @@ def smooth_light(scene: Scene, lights: Lights) -> Tensor:
 
 def normals_image(scene: Scene) -> Tensor:
     """Interpolate unit vertex normals, on the side that is seen. [B N, 3, H, W]"""
-    normals = of_all_views(vertex_normals(scene.vertices, scene.faces), scene.num_views)
+    normals = _of_fronts(vertex_normals(scene.vertices, scene.faces), scene)
     image = interpolate_vertices(
-        normals, scene.fragments, vertices=scene.projected, faces=scene.faces
+        of_all_views(normals, scene.num_views),
+        scene.fragments,
+        vertices=scene.projected,
+        faces=scene.faces,
     )
     is_back = (scene.fragments.face_index >= scene.faces.shape[0])[:, None]
     return normalize(torch.where(is_back, -image, image), dim=1, eps=1e-8)
+
+
+def _of_fronts(normals: Tensor, scene: Scene) -> Tensor:
+    """Turn normals to the side from which the image shows fronts: a reflection swaps the sides."""
+    return -normals if scene.is_right_handed else normals

@@ -15,6 +15,7 @@ from nr3d.geometry.converters import (
     from_opencv,
     from_opengl,
     from_pytorch3d,
+    is_right_handed,
     to_nmr_camera,
     to_opencv,
     to_opengl,
@@ -188,6 +189,13 @@ def test_cameras_of_right_handed_libraries_show_the_outside_of_their_meshes() ->
         assert abs(float(fragments.depth[0, 4, 4]) - depth) < 0.1
 
 
+def test_a_reflection_is_a_camera_of_a_right_handed_world() -> None:
+    view = torch.eye(4)
+    assert is_right_handed(from_opengl(view)[0]) and is_right_handed(from_opencv(R0, T0)[0])
+    assert not is_right_handed(pose()[0]), "of two eyes"
+    assert not is_right_handed(R0 * 1e-6), "a small scale is none"
+
+
 def test_autocast_does_not_lower_the_precision() -> None:
     eye = EYES.float()
     expected = camera_from_look_at(eye)
@@ -242,6 +250,14 @@ ROWS = M0 + torch.tensor([[0.0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 5, 
         ),
         (lambda: from_nmr_camera(M0, scale_mat=R0), ValueError, r"scale_mat must have shape \[..."),
         (lambda: to_nmr_camera(R0, M0), ValueError, r"to_nmr_camera: t must have shape \[..., 3\]"),
+        (lambda: is_right_handed(M0), ValueError, r"is_right_handed: R must have shape \[..., 3, "),
+        (lambda: is_right_handed(R0 * 0), ValueError, "R must not be singular, got determinant 0"),
+        (lambda: is_right_handed(R0 * torch.nan), ValueError, "R must not be singular, got .* nan"),
+        (
+            lambda: is_right_handed(torch.stack((R0, -R0))),
+            ValueError,
+            "R must be of cameras of one kind, got left- and right-handed ones; render them apart",
+        ),
         (lambda: camera_from_look_at(M0), ValueError, r"eye must have shape \[..., 3\], got \[4, "),
         (lambda: camera_from_look_at(T0, at=M0), ValueError, r"at must have shape \[..., 3\], got"),
         (lambda: camera_from_look_at(T0, up=1.0), TypeError, "up must be a tensor, got float"),
