@@ -9,7 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from nr3d.checks import check_range, check_tensor, format_shape
+from nr3d.checks import check_range, check_tensor, format_shape, name_of_dtype
 
 Vector: TypeAlias = Tensor | Sequence[float]
 
@@ -19,32 +19,31 @@ class Lights:
     """Lights that are fixed to the frame of the mesh. Gradients reach every tensor.
 
     Attributes:
-        ambient_intensity: Of the light from everywhere, at least 0.
-        directional_intensity: Of the light from one direction, at least 0.
+        ambient_intensity: Of the light from everywhere, at least 0. A number, or a tensor [] or
+            [B]
+        directional_intensity: Of the light from one direction, likewise.
         ambient_color: RGB. [3] or [B, 3]
         directional_color: RGB. [3] or [B, 3]
         direction: Towards the light; its length counts as a further intensity. [3] or [B, 3]
 
     Raises:
-        TypeError: An intensity that is no number.
-        ValueError: A negative intensity, a vector of another shape.
+        TypeError: An intensity that is neither a number nor a floating-point tensor, a vector of
+            something else than numbers.
+        ValueError: A negative, infinite or NaN intensity, which is looked for in numbers and in
+            tensors on the CPU; an attribute of another shape.
     """
 
-    ambient_intensity: float = 0.5
-    directional_intensity: float = 0.5
+    ambient_intensity: float | Tensor = 0.5
+    directional_intensity: float | Tensor = 0.5
     ambient_color: Vector = (1.0, 1.0, 1.0)
     directional_color: Vector = (1.0, 1.0, 1.0)
     direction: Vector = (0.0, 1.0, 0.0)
 
     def __post_init__(self) -> None:
-        check_range("Lights", "ambient_intensity", self.ambient_intensity, at_least=0)
-        check_range("Lights", "directional_intensity", self.directional_intensity, at_least=0)
+        for name in ("ambient_intensity", "directional_intensity"):
+            _check_intensity(name, getattr(self, name))
         for name in ("ambient_color", "directional_color", "direction"):
-            shape = torch.as_tensor(getattr(self, name)).shape
-            if len(shape) not in (1, 2) or shape[-1] != 3:
-                raise ValueError(
-                    f"Lights: {name} must have shape [3] or [B, 3], got {format_shape(shape)}"
-                )
+            _check_vector(name, getattr(self, name))
 
     def light(self, normals: Tensor) -> Tensor:
         """Give the light on surfaces: ambient, and directional times the cosine, if positive.
@@ -57,19 +56,33 @@ class Lights:
 
         Raises:
             TypeError: A wrong dtype.
-            ValueError: A wrong shape, or a vector for another number of meshes.
+            ValueError: A wrong shape, or an attribute for another number of meshes.
 
         Source: Lambert's law; Kato et al. 2018.
         """
         check_tensor("Lights", "normals", normals, shape=("B", "N", 3))
         light = torch.zeros_like(normals)
-        if self.ambient_intensity > 0:
-            light = light + self.ambient_intensity * self._rows("ambient_color", normals)
-        if self.directional_intensity > 0:
+        if _may_shine(self.ambient_intensity):
+            intensity = self._intensities("ambient_intensity", normals)
+            light = light + intensity * self._rows("ambient_color", normals)
+        if _may_shine(self.directional_intensity):
             cosine = (normals * self._rows("direction", normals)).sum(-1, keepdim=True).relu()
-            color = self._rows("directional_color", normals)
-            light = light + self.directional_intensity * color * cosine
+            intensity = self._intensities("directional_intensity", normals)
+            light = light + intensity * self._rows("directional_color", normals) * cosine
         return light
+
+    def _intensities(self, name: str, normals: Tensor) -> float | Tensor:
+        """Lay out an intensity for all or one for each mesh, as a number or as [1 or B, 1, 1]."""
+        value: float | Tensor = getattr(self, name)
+        if not isinstance(value, Tensor):
+            return value
+        rows = value.to(normals).reshape(-1, 1, 1)
+        if rows.shape[0] not in (1, normals.shape[0]):
+            raise ValueError(
+                f"Lights: {name} must have shape [] or [{normals.shape[0]}], "
+                f"got {format_shape(value.shape)}"
+            )
+        return rows
 
     def _rows(self, name: str, normals: Tensor) -> Tensor:
         """Lay out a vector for all or one for each mesh as [1 or B, 1, 3]."""
@@ -81,3 +94,36 @@ class Lights:
                 f"got {format_shape(value.shape)}"
             )
         return rows
+
+
+def _may_shine(intensity: float | Tensor) -> bool:
+    """Tell what is dark without asking a device: a number that is 0."""
+    return isinstance(intensity, Tensor) or intensity > 0
+
+
+def _check_intensity(name: str, value: float | Tensor) -> None:
+    if not isinstance(value, Tensor):
+        check_range("Lights", name, value, at_least=0)
+        return
+    if not value.is_floating_point():
+        raise TypeError(f"Lights: {name} must be floating-point, got {name_of_dtype(value.dtype)}")
+    if value.dim() > 1:
+        raise ValueError(
+            f"Lights: {name} must have shape [] or [B], got {format_shape(value.shape)}"
+        )
+    if value.device.type == "cpu":  # to look at values of another device is to wait for it
+        is_bad = ~(value.detach().isfinite() & (value.detach() >= 0)).flatten()
+        if bool(is_bad.any()):
+            got = value.detach().flatten()[is_bad][0].item()
+            raise ValueError(f"Lights: {name} must be finite and at least 0, got {got:g}")
+
+
+def _check_vector(name: str, value: Vector) -> None:
+    try:
+        shape = torch.as_tensor(value).shape
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"Lights: {name} must be a tensor or three numbers, got {value!r}"
+        ) from error
+    if len(shape) not in (1, 2) or shape[-1] != 3:
+        raise ValueError(f"Lights: {name} must have shape [3] or [B, 3], got {format_shape(shape)}")

@@ -24,9 +24,11 @@ def gather_faces(values: Tensor, fragments: Fragments) -> Tensor:
 
     Raises:
         TypeError: A wrong dtype.
-        ValueError: A wrong shape or device.
+        ValueError: A wrong shape or device, no face, or on the CPU a face index out of range; on
+            another device it is not looked at, which would make the program wait.
     """
     values = _as_rows("gather_faces", "values", values, ("F", "C"), fragments)
+    _check_faces("gather_faces", fragments.face_index, values.shape[1])
     face = faces_seen(fragments, values.shape[1]).reshape(values.shape[0], 1, -1)
     columns = values.transpose(1, 2)  # [M or 1, C, F]
     return _image_of(columns.gather(2, face.expand(-1, values.shape[2], -1)), fragments)
@@ -59,14 +61,17 @@ def sample_uv(
         0 where nothing is seen; differentiable in `image` and `uvs`. [M, C, H, W]
 
     Raises:
-        TypeError: A wrong dtype.
-        ValueError: A wrong shape or device, an unknown wrap.
+        TypeError: A wrong dtype; a wrap that is no string.
+        ValueError: A wrong shape or device, an unknown wrap; a face index as in `gather_faces`.
 
     Source: perspective-correct interpolation; texels as in OpenGL.
     """
+    if not isinstance(wrap, str):
+        raise TypeError(f"sample_uv: wrap must be a string, got {type(wrap).__name__}")
     check_choice("sample_uv", "wrap", wrap, WRAPS)
     image = _as_rows("sample_uv", "image", image, ("C", "h", "w"), fragments)
     check_tensor("sample_uv", "uvs", uvs, shape=(faces.shape[0], 3, 2), like=vertices)
+    _check_faces("sample_uv", fragments.face_index, faces.shape[0])
     num_images, channels, height, width = image.shape
     if height * width == 0:
         raise ValueError(f"sample_uv: image must have texels, got {format_shape(image.shape)}")
@@ -101,6 +106,21 @@ def _taps(position: Tensor, size: int, wrap: str) -> list[tuple[Tensor, Tensor]]
             part = part * (texel == index) if wrap == "border" else part
         taps.append((texel, part))
     return taps
+
+
+def _check_faces(function: str, face_index: Tensor, num_faces: int) -> None:
+    """Check that there are faces and that indices on the CPU are of them or their backs."""
+    if num_faces == 0:
+        raise ValueError(f"{function}: there must be at least 1 face, got none")
+    is_readable = face_index.device.type == "cpu" and not torch.compiler.is_compiling()
+    if not is_readable or face_index.numel() == 0:
+        return
+    low, high = (int(bound) for bound in face_index.aminmax())
+    if low < -1 or high >= 2 * num_faces:
+        raise ValueError(
+            f"{function}: face_index must hold face indices inside [-1, {2 * num_faces}), "
+            f"got {low if low < -1 else high}; the fragments are those of other faces"
+        )
 
 
 def _image_of(values: Tensor, fragments: Fragments) -> Tensor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nr3d.geometry import face_normals
-from nr3d.renderer import Lights
+from nr3d.geometry import Mesh, face_normals, icosphere
+from nr3d.renderer import Lights, NeuralRenderer
 
 
 def test_light_is_ambient_plus_cosine():
@@ -63,14 +63,45 @@ def test_without_intensity_it_is_dark():
 
 
 def test_gradients_reach_every_tensor():
-    values = [torch.rand(2, 3, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    """All five attributes and the normals, for all meshes and for each."""
     normals = torch.randn(2, 5, 3, dtype=torch.float64, requires_grad=True)
+    for rows in ((), (2,)):
+        shapes = [rows] * 2 + [(*rows, 3)] * 3
+        values = [torch.rand(s, dtype=torch.float64) + 0.1 for s in shapes]
+        values = [value.requires_grad_() for value in values]
+        assert torch.autograd.gradcheck(lambda n, *v: Lights(*v).light(n), (normals, *values))
 
-    def light(normals, ambient, directional, direction):
-        lights = Lights(ambient_color=ambient, directional_color=directional, direction=direction)
-        return lights.light(normals)
 
-    assert torch.autograd.gradcheck(light, (normals, *values))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
+def test_intensities_may_be_tensors(dtype):
+    normals = torch.nn.functional.normalize(torch.randn(2, 5, 3), dim=-1)
+    first, second = (
+        Lights(ambient_intensity=ambient, directional_intensity=directional).light(normals)
+        for ambient, directional in ((0.25, 2.0), (0.0, 0.5))
+    )
+    each = Lights(
+        ambient_intensity=torch.tensor([0.25, 0.0], dtype=dtype),
+        directional_intensity=torch.tensor([2.0, 0.5], dtype=dtype),
+    )
+    assert torch.equal(each.light(normals), torch.stack((first[0], second[1])))
+    of_all = Lights(
+        ambient_intensity=torch.tensor(0.25, dtype=dtype),
+        directional_intensity=torch.tensor([2.0], dtype=dtype),
+    )
+    assert torch.equal(of_all.light(normals), first)
+
+
+def test_a_dark_light_has_a_gradient():
+    """An intensity of 0 is skipped as a number, and learnt from as a tensor."""
+    intensity = torch.zeros((), requires_grad=True)
+    Lights(ambient_intensity=intensity).light(torch.ones(1, 4, 3)).sum().backward()
+    assert intensity.grad == 12
+
+
+def test_values_on_another_device_are_not_looked_at():
+    """To read them would make the program wait; a tensor without values shows that none are."""
+    intensity = torch.full((2,), -1.0, device="meta")
+    Lights(ambient_intensity=intensity, direction=torch.ones(2, 3, device="meta"))
 
 
 @pytest.mark.parametrize(
@@ -78,11 +109,44 @@ def test_gradients_reach_every_tensor():
     [
         ({"ambient_intensity": -0.1}, ValueError, "ambient_intensity must be at least 0"),
         ({"directional_intensity": "1"}, TypeError, "directional_intensity must be a number"),
+        (
+            {"ambient_intensity": float("nan")},
+            ValueError,
+            "ambient_intensity must be at least 0, got",
+        ),
+        (
+            {"ambient_intensity": torch.tensor([0.5, -0.5])},
+            ValueError,
+            "ambient_intensity must be finite and at least 0, got -0.5",
+        ),
+        (
+            {"directional_intensity": torch.tensor(float("nan"))},
+            ValueError,
+            "directional_intensity must be finite and at least 0, got nan",
+        ),
+        (
+            {"directional_intensity": torch.tensor(float("inf"), requires_grad=True)},
+            ValueError,
+            "directional_intensity must be finite and at least 0, got inf",
+        ),
+        (
+            {"ambient_intensity": torch.ones(2).int()},
+            TypeError,
+            "must be floating-point, got int32",
+        ),
+        (
+            {"ambient_intensity": torch.ones(2, 1)},
+            ValueError,
+            r"ambient_intensity must have shape \[\] or \[B\], got \[2, 1\]",
+        ),
+        ({"direction": "up"}, TypeError, "direction must be a tensor or three numbers, got 'up'"),
+        ({"direction": None}, TypeError, "direction must be a tensor or three numbers, got None"),
+        ({"ambient_color": [[1, 1, 1], [1]]}, TypeError, "ambient_color must be a tensor or three"),
         ({"direction": (0.0, 1.0)}, ValueError, r"direction must have shape \[3\] or \[B, 3\]"),
     ],
 )
 def test_bad_settings_are_named(settings, error, message):
-    with pytest.raises(error, match="Lights: " + message):
+    with pytest.raises(error, match="Lights: .*" + message):
         Lights(**settings)
 
 
@@ -90,3 +154,21 @@ def test_lights_for_other_meshes_are_refused():
     lights = Lights(direction=torch.zeros(3, 3))
     with pytest.raises(ValueError, match=r"direction must have shape \[3\] or \[2, 3\]"):
         lights.light(torch.zeros(2, 1, 3))
+    lights = Lights(ambient_intensity=torch.ones(3))
+    with pytest.raises(
+        ValueError, match=r"ambient_intensity must have shape \[\] or \[2\], got \["
+    ):
+        lights.light(torch.zeros(2, 1, 3))
+
+
+def test_gradients_of_an_image_reach_all_five():
+    vertices, faces = icosphere(1)
+    shapes = {name: (3,) for name in ("ambient_color", "directional_color", "direction")}
+    shapes |= {"ambient_intensity": (1,), "directional_intensity": ()}
+    values = {name: torch.rand(shape).add(0.1).requires_grad_() for name, shape in shapes.items()}
+    renderer = NeuralRenderer(image_size=8)
+    mesh, eye = Mesh(vertices[None], faces), torch.tensor([[[0.0, 1.0, -2.5]]])
+    for smooth in (False, True):
+        image = renderer.render(mesh, eye, lights=Lights(**values), smooth=smooth).colors
+        for grad in torch.autograd.grad(image.sum(), list(values.values())):
+            assert grad.isfinite().all() and (grad != 0).any()

@@ -5,6 +5,8 @@ Agreement with a loop over pixels is in test_shading_values.py.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
@@ -163,6 +165,7 @@ def test_half_precision_is_computed_in_single():
         ({"uvs": torch.zeros(2, 3, 2).long()}, TypeError, "uvs must be float32 or float64"),
         ({"wrap": "clam"}, ValueError, "wrap must be one of repeat, mirror, clamp, border, got"),
         ({"wrap": "clam"}, ValueError, "did you mean clamp?"),
+        ({"wrap": None}, TypeError, "wrap must be a string, got NoneType"),
     ],
 )
 def test_bad_input_of_sample_uv_is_named(change, error, message):
@@ -199,6 +202,31 @@ def test_bad_values_of_faces_are_named():
         gather_faces([1.0], fragments)
     with pytest.raises(ValueError, match=r"gather_faces: values must have shape \[3, F, C\]"):
         gather_faces(torch.zeros(2, 2, 3), fragments)
+
+
+@pytest.mark.parametrize(("index", "shown"), [(4, 4), (999, 999), (-2, -2)])
+def test_fragments_of_other_faces_are_refused(index, shown):
+    vertices, faces, fragments = three_views()
+    face_index = fragments.face_index.clone()
+    face_index[1, 2, 3] = index
+    others = Fragments(face_index, fragments.depth, fragments.weights)
+    message = f"face_index must hold face indices inside [-1, 4), got {shown}; the fragments are"
+    with pytest.raises(ValueError, match="^gather_faces: " + re.escape(message)):
+        gather_faces(torch.zeros(1, 2, 3), others)
+    with pytest.raises(ValueError, match="^sample_uv: " + re.escape(message)):
+        image = torch.zeros(1, 3, 2, 2)
+        sample_uv(image, CORNERS[faces], others, vertices=vertices, faces=faces)
+    with pytest.raises(ValueError, match="gather_faces: there must be at least 1 face, got none"):
+        gather_faces(torch.zeros(1, 0, 3), fragments)
+
+
+@pytest.mark.parametrize("wrap", ["repeat", "mirror", "clamp"])
+def test_an_image_of_one_pixel_is_one_colour(wrap):
+    vertices, faces, fragments = screen()
+    image = torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64).view(1, 3, 1, 1)
+    uvs = CORNERS[faces] * 5 - 2
+    drawn = sample_uv(image, uvs, fragments, vertices=vertices, faces=faces, wrap=wrap)
+    torch.testing.assert_close(drawn, image.expand_as(drawn))
 
 
 @pytest.mark.gpu
