@@ -46,7 +46,7 @@ def check_last_row(
 
 
 def check_intrinsics(function: str, K: Tensor) -> None:
-    """Check that intrinsic matrices [..., 3, 3] end in (0, 0, 1) and can be inverted."""
+    """Check that intrinsic matrices [..., 3, 3] end in (0, 0, 1), are finite and invertible."""
     check_last_row(
         function, "K", K, (0.0, 0.0, 1.0), remedy="divide it by its last number, or transpose it"
     )
@@ -61,6 +61,9 @@ def check_intrinsics(function: str, K: Tensor) -> None:
             f"{function}: K must not be singular, got focal lengths {x:g}, {y:g} "
             f"and determinant {determinant[~fits][0].item():g}"
         )
+    if not bool(K.isfinite().all()):
+        x, y = K[~K.isfinite().all(-1).all(-1)][0, :2, 2].tolist()
+        raise ValueError(f"{function}: K must be finite, got principal point {x:g}, {y:g}")
 
 
 def height_and_width(function: str, orig_size: float | Sequence[float]) -> tuple[float, float]:

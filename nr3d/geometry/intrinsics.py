@@ -87,7 +87,7 @@ def intrinsics_to_opengl(
 
     Raises:
         TypeError: If `K` is no floating-point tensor.
-        ValueError: If `K` is singular, or a number is outside its range.
+        ValueError: If `K` is singular or not finite, or a number is outside its range.
     """
     function = "intrinsics_to_opengl"
     check_trailing(function, "K", K, (3, 3))
@@ -148,7 +148,7 @@ def intrinsics_to_pytorch3d(
 
     Raises:
         TypeError: If `K` is no floating-point tensor.
-        ValueError: If `K` is singular or has a skew.
+        ValueError: If `K` is singular, not finite or has a skew.
     """
     function = "intrinsics_to_pytorch3d"
     check_trailing(function, "K", K, (3, 3))
@@ -198,7 +198,7 @@ def intrinsics_to_nmr_camera(K: Tensor, *, orig_size: float | Sequence[float]) -
 
     Raises:
         TypeError: If `K` is no floating-point tensor.
-        ValueError: If `K` is singular.
+        ValueError: If `K` is singular or not finite.
     """
     function = "intrinsics_to_nmr_camera"
     check_trailing(function, "K", K, (3, 3))

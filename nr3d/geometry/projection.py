@@ -52,7 +52,7 @@ def projection(
     Raises:
         TypeError: If an argument is no floating-point tensor, or `orig_size` no number.
         ValueError: If a shape does not fit, devices are mixed, `orig_size` is not positive, or `K`
-            is singular or has another last row.
+            is singular, not finite or has another last row.
 
     Source: OpenCV's camera model; depths are moved away from 0 by 1e-9 before the division, and
     the radial factor stays what it is at 100 focal lengths off the axis.

@@ -211,6 +211,20 @@ def with_k(row: int, column: int, value: float) -> Tensor:
         ),
         (
             POINTS,
+            {"K": with_k(0, 2, math.nan)},
+            ValueError,
+            "K must be finite, got principal point nan, 24",
+        ),
+        (POINTS, {"K": with_k(0, 1, math.nan)}, ValueError, "K must not be singular, .* nan"),
+        (
+            POINTS,
+            {"R": R[:2]},
+            ValueError,
+            r"R must have shape \[2, 3, 3\] or \[3, 3\], got \[2, 3\]",
+        ),
+        (POINTS, {"t": T[:2]}, ValueError, r"t must have shape \[2, 3\] or \[3\], got \[2\]"),
+        (
+            POINTS,
             {"K": K.mT},
             ValueError,
             r"K must have last row \(0, 0, 1\), got \(32, 24, 1\); divide it by its last number",
@@ -229,6 +243,7 @@ def with_k(row: int, column: int, value: float) -> Tensor:
         (POINTS, {"t": (0.0, 0.0, 4.0)}, TypeError, "t must be a tensor, got tuple"),
         (POINTS, {"distortion": LENS[:4]}, ValueError, r"distortion must have shape \[2, 5\] or"),
         (POINTS, {"orig_size": 0}, ValueError, "orig_size must be above 0, got 0"),
+        (POINTS, {"orig_size": math.nan}, ValueError, "orig_size must be above 0, got nan"),
         (POINTS, {"orig_size": (64, -48)}, ValueError, "orig_size must be above 0, got -48"),
         (POINTS, {"orig_size": (1, 2, 3)}, ValueError, r"orig_size must be one number or \(H, W\)"),
         (POINTS, {"orig_size": "64"}, TypeError, "orig_size must be a number, got str"),
