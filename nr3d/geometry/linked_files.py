@@ -16,7 +16,7 @@ def linked_file(root: Path, name: str, *, beside: Path, place: str) -> Path:
         place: What the file is and who names it, for the message.
 
     Raises:
-        ValueError: If the name is absolute or leads out of `root`.
+        ValueError: If the name is absolute or leads out of `root`, also by a symbolic link.
     """
     relative = name.replace("\\", "/")
     inner = os.path.normpath(os.path.join(os.path.relpath(beside, root), relative))
@@ -25,6 +25,12 @@ def linked_file(root: Path, name: str, *, beside: Path, place: str) -> Path:
         raise ValueError(
             f"load_mesh: {place} must lie inside {root}, got {name!r}; "
             "copy it beside the mesh and name it without folders"
+        )
+    target = Path(os.path.realpath(root / inner))
+    if not target.is_relative_to(os.path.realpath(root)):
+        raise ValueError(
+            f"load_mesh: {place} must lie inside {root}, got {name!r}, a link to {target}; "
+            "copy it beside the mesh"
         )
     return root / inner
 
