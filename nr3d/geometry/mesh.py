@@ -49,12 +49,19 @@ class Material:
         texture: An image that takes the place of `diffuse`, row 0 at the top, in [0, 1]; None where
             there is none or it was not read. [3, h, w], float32
         clamp: Whether the image ends at its border instead of being repeated.
+        mirror: Whether every other repetition of it is mirrored.
     """
 
     name: str
     diffuse: tuple[float, float, float]
     texture: Tensor | None = None
     clamp: bool = False
+    mirror: bool = False
+
+    @property
+    def wrap(self) -> str:
+        """How the image goes on outside: `clamp`, `mirror` or `repeat`."""
+        return "clamp" if self.clamp else "mirror" if self.mirror else "repeat"
 
 
 @dataclass(frozen=True)

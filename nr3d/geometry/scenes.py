@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nr3d.geometry.gltf_wraps import number_materials, take_number
 from nr3d.geometry.linked_files import linked_file
 from nr3d.geometry.mesh import LoadedMesh, Material
 from nr3d.geometry.mtl import GREY
@@ -24,15 +26,23 @@ def load_scene(path: Path, *, textures: bool) -> LoadedMesh:
     import trimesh  # slow to import, and needed for few files
 
     files: Any = _FilesBeside(path)
+    suffix = path.suffix[1:].lower()
+    wraps: list[str] = []
     try:
         with np.errstate(all="ignore"):  # infinite coordinates are found below
-            scene = trimesh.load_scene(path, process=False, resolver=files)
+            source: Any = path
+            if textures and suffix in ("glb", "gltf"):
+                content, wraps = number_materials(path)
+                source = io.BytesIO(content)
+            scene = trimesh.load_scene(source, suffix, process=False, resolver=files)
             parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh)]
+            for part in parts:
+                _color_by_vertices(part, scene.geometry[part.metadata["name"]].visual)
     except Exception as error:  # trimesh raises whatever its parsers stumble over
         if files.failures:
             raise files.failures[0] from error
-        kind = path.suffix[1:].upper()
-        raise ValueError(f"load_mesh: {path} must be a {kind} file, got {error!r}") from error
+        wanted = suffix.upper()
+        raise ValueError(f"load_mesh: {path} must be a {wanted} file, got {error!r}") from error
     if textures and files.failures:
         raise files.failures[0]
     parts = [part for part in parts if len(part.faces) > 0]
@@ -43,7 +53,7 @@ def load_scene(path: Path, *, textures: bool) -> LoadedMesh:
         vertices = np.concatenate([part.vertices for part in parts]).astype(np.float32)
     faces = np.concatenate([part.faces + start for part, start in zip(parts, offsets, strict=True)])
     _check_scene(path, vertices, faces)
-    materials, face_material = _find_materials(parts, textures=textures)
+    materials, face_material = _find_materials(parts, wraps, textures=textures)
     mesh = LoadedMesh(
         torch.from_numpy(vertices),
         torch.from_numpy(faces.astype(np.int64)),
@@ -98,8 +108,21 @@ def _check_scene(path: Path, vertices: Any, faces: Any) -> None:
         )
 
 
+def _color_by_vertices(part: Any, visual: Any) -> None:
+    """Give a part with vertex colours and a material without image the product of both."""
+    import trimesh
+
+    colors = getattr(visual, "vertex_attributes", {}).get("color")
+    if colors is None or _image(part.visual.material) is not None:
+        return
+    largest = np.iinfo(colors.dtype).max if colors.dtype.kind == "u" else 1
+    factor = np.asarray(part.visual.material.main_color)[:3] / 255.0
+    product = colors[:, :3] / largest * factor
+    part.visual = trimesh.visual.ColorVisuals(mesh=part, vertex_colors=product)
+
+
 def _find_materials(
-    parts: list[Any], *, textures: bool
+    parts: list[Any], wraps: list[str], *, textures: bool
 ) -> tuple[tuple[Material, ...], Tensor | None]:
     """Give the materials of all parts, and which one each face has. [F]"""
     materials: list[Material] = []
@@ -108,23 +131,30 @@ def _find_materials(
         index = -1
         if part.visual.kind == "texture":
             index = len(materials)
-            materials.append(_material(part.visual.material, textures=textures))
+            materials.append(_material(part.visual.material, wraps, textures=textures))
         rows.append(torch.full((len(part.faces),), index))
     return tuple(materials), torch.cat(rows) if materials else None
 
 
-def _material(material: Any, *, textures: bool) -> Material:
+def _material(material: Any, wraps: list[str], *, textures: bool) -> Material:
     """Translate a material; its colour factor becomes a part of the image."""
     red, green, blue = (float(value) / 255.0 for value in material.main_color[:3])
-    name = str(getattr(material, "name", None) or "")
-    is_physical = hasattr(material, "baseColorTexture")
-    image = material.baseColorTexture if is_physical else getattr(material, "image", None)
+    name, wrap = take_number(str(getattr(material, "name", None) or ""), wraps)
+    image = _image(material)
     if not textures or image is None:
         return Material(name, (red, green, blue))
     texture = texture_from_image(image)
-    if is_physical and material.baseColorFactor is not None:
+    if getattr(material, "baseColorFactor", None) is not None:
         texture = texture * torch.tensor([red, green, blue]).view(3, 1, 1)
-    return Material(name, (red, green, blue), texture)
+    is_clamped, is_mirrored = wrap == "clamp", wrap == "mirror"
+    return Material(name, (red, green, blue), texture, clamp=is_clamped, mirror=is_mirrored)
+
+
+def _image(material: Any) -> Any:
+    """Give the image of a physical material or of a simple one, or None."""
+    if hasattr(material, "baseColorTexture"):
+        return material.baseColorTexture
+    return getattr(material, "image", None)
 
 
 def _find_uvs(path: Path, parts: list[Any]) -> Tensor | None:

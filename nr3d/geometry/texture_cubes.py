@@ -34,7 +34,7 @@ def cubes_from_texture(
             material, of their vertices, or grey.
         texture_size: T, at least 2.
         wrap: What happens to coordinates outside [0, 1]: `repeat`, `mirror`, `clamp` or `border`.
-            A material with `clamp` set is clamped where others repeat. 0 and 1 stay where they are.
+            With `repeat`, a material's own `wrap` counts. 0 and 1 stay where they are.
         bilinear: Whether to interpolate between pixels; else the nearest one is taken.
 
     Returns:
@@ -58,7 +58,7 @@ def cubes_from_texture(
         if material.texture is None or mesh.uvs is None:
             continue
         has_material = mesh.face_material == i
-        own = "clamp" if material.clamp and wrap == "repeat" else wrap
+        own = material.wrap if wrap == "repeat" else wrap
         corners = wrap_corners(mesh.uvs[has_material], own)
         uvs = torch.einsum("ijkc,fcd->fijkd", weights, corners)
         cubes[has_material] = sample_image(
@@ -166,7 +166,8 @@ def average_colors(mesh: LoadedMesh) -> Tensor | None:
         if material.texture is not None and mesh.uvs is not None:
             uvs = torch.einsum("nc,fcd->fnd", weights, mesh.uvs[mesh.face_material == i])
             is_inside = (uvs >= 0) & (uvs <= 1)
-            outside = uvs.clamp(0.0, 1.0) if material.clamp else uvs - uvs.floor()
+            repeated = material.wrap == "repeat"
+            outside = uvs - uvs.floor() if repeated else wrap_corners(uvs, material.wrap)
             uvs = between_outer_pixels(torch.where(is_inside, uvs, outside), material.texture)
             found = sample_image(material.texture, uvs, is_bordered=False, bilinear=True)
             colors[mesh.face_material == i] = found.mean(dim=1)
