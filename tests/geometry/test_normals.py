@@ -60,6 +60,14 @@ def test_what_cancels_or_is_collinear_sends_no_gradient(normals_of, faces):
     assert (vertices.grad == 0).all()
 
 
+def test_empty_meshes_have_none():
+    vertices, faces = icosphere(0)
+    assert face_normals(vertices[None], faces[:0]).shape == (1, 0, 3)
+    assert (vertex_normals(vertices[None], faces[:0]) == 0).all()
+    assert vertex_normals(vertices[None, :0], faces[:0]).shape == (1, 0, 3)
+    assert face_normals(vertices[None][:0], faces).shape == (0, len(faces), 3)
+
+
 def test_gradients():
     vertices = torch.randn(2, 5, 3, dtype=torch.float64, requires_grad=True)
     faces = torch.tensor([[0, 1, 2], [2, 3, 4], [0, 4, 1]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -143,6 +144,25 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(write: WriteFi
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 << 20  # of 32 MB
+
+
+@pytest.mark.parametrize(("start", "name"), [(SQUARE + "f", "mesh.obj"), ("Kd", "a.mtl")])
+def test_a_line_of_a_gigabyte_is_refused_at_once(write: WriteFile, start: str, name: str) -> None:
+    """Of a sparse file, so that only what is read before the refusal is on the disk."""
+    mesh = write("mtllib a.mtl\n" + SQUARE + "f 1 2 3\n")
+    path = write(start + " 1" * (2 << 20), name)
+    os.truncate(path, 1 << 30)
+    tracemalloc.start()
+    begin = time.process_time()
+    number = start.count("\n") + 1
+    with pytest.raises(
+        ValueError, match=f"{name}, line {number}: a line must have at most 1048576"
+    ):
+        load_mesh(mesh)
+    assert time.process_time() - begin < 1.0  # 0.01 s where measured
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
 
 
 def test_continued_lines_are_joined_in_linear_time(write: WriteFile) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nr3d.geometry.mesh import LoadedMesh, Material
-from nr3d.geometry.texture_cubes import atlas_from_cubes, cubes_from_texture
+from nr3d.geometry.texture_cubes import atlas_from_cubes, average_colors, cubes_from_texture
 
 Truth = Callable[[str], dict[str, np.ndarray]]
 NAMES = {"REPEAT": "repeat", "MIRRORED_REPEAT": "mirror", "CLAMP_TO_EDGE": "clamp"}
@@ -74,6 +74,20 @@ def test_zero_and_one_stay_where_they_are(wrap: str, size: int) -> None:
     on_face = steps[:, None, None] + steps[:, None] + steps == last
     torch.testing.assert_close(cubes[1][on_face], torch.ones_like(cubes[1][on_face]))
     assert torch.equal(uvs, before)
+
+
+@pytest.mark.parametrize("wrap", ["repeat", "mirror", "clamp", "border"])
+@pytest.mark.parametrize("bilinear", [True, False])
+def test_an_image_of_one_pixel_is_one_colour(wrap: str, bilinear: bool) -> None:
+    image = torch.tensor([0.2, 0.5, 0.9]).view(3, 1, 1)
+    uvs = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]])
+    mesh = textured(uvs, image)
+    cubes = cubes_from_texture(mesh, 2, wrap=wrap, bilinear=bilinear)
+    for corner in (cubes[0, 1, 0, 0], cubes[0, 0, 1, 0], cubes[0, 0, 0, 1]):
+        assert torch.equal(corner, image.flatten())
+    averages = average_colors(mesh)
+    assert averages is not None
+    torch.testing.assert_close(averages, image.view(1, 3))
 
 
 def test_a_face_in_another_tile_repeats_the_whole_image() -> None:

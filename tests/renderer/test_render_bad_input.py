@@ -1,0 +1,125 @@
+"""What the renderer does with meshes, cameras and textures that are odd or wrong."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+
+from nr3d.geometry import Mesh, icosphere
+from nr3d.renderer import CubeTextures, FaceColors, ImageTexture, Lights, NeuralRenderer
+
+OUTPUTS = ("colors", "silhouettes", "depth", "normals")
+EYE = torch.tensor([[[0.0, 0.3, -3.0]]])
+RENDERER = NeuralRenderer(image_size=12)
+
+
+def ball():
+    vertices, faces = icosphere(1)
+    return Mesh(vertices[None] * 0.7, faces)
+
+
+def draw(mesh, eyes=EYE, **settings):
+    return RENDERER.render(mesh, eyes, outputs=OUTPUTS, lights=Lights(), **settings)
+
+
+@pytest.mark.parametrize(
+    ("num_meshes", "num_vertices", "num_faces", "message"),
+    [
+        (1, 42, 0, "faces must hold at least 1 face, got shape [0, 3]"),
+        (1, 0, 0, "faces must hold at least 1 face, got shape [0, 3]"),
+        (1, 0, 80, "faces must hold vertex indices inside [0, 0), got 0 at [0, 0]"),
+        (0, 42, 80, "vertices must hold at least 1 mesh, got shape [0, 42, 3]"),
+    ],
+)
+def test_empty_meshes_are_refused(num_meshes, num_vertices, num_faces, message):
+    mesh = ball()
+    mesh = Mesh(mesh.vertices[:num_meshes, :num_vertices], mesh.faces[:num_faces])
+    for call in (draw, RENDERER.silhouettes, RENDERER.depth, RENDERER.normals):
+        with pytest.raises(ValueError, match="^rasterize: " + re.escape(message)):
+            call(mesh, EYE)
+
+
+def test_no_views_are_refused():
+    with pytest.raises(ValueError, match=r"vertices must hold at least 1 mesh, got shape \[0, 42"):
+        draw(ball(), EYE[:, :0])
+
+
+def test_meshes_that_are_no_manifolds_are_drawn():
+    """Three faces at an edge, one of them twice, one turned around, one a line, one a point."""
+    faces = torch.tensor(
+        [[0, 1, 2], [0, 1, 3], [0, 1, 4], [0, 1, 4], [2, 1, 0], [0, 1, 1], [2] * 3]
+    )
+    points = [[0.0, -0.6, 0], [0, 0.6, 0], [0.8, 0, 0.1], [-0.7, 0.1, 0.3], [0.2, 0, -0.8], [9] * 3]
+    vertices = torch.tensor([points], requires_grad=True)
+    for smooth in (False, True):
+        found = draw(Mesh(vertices, faces), smooth=smooth)
+        images = [getattr(found, name) for name in OUTPUTS]
+        assert all(image.isfinite().all() for image in images)
+        assert found.silhouettes.sum() > 5
+        (grad,) = torch.autograd.grad(sum(image.sum() for image in images), vertices)
+        assert grad.isfinite().all() and (grad[0, 5] == 0).all()
+
+
+def test_an_eye_at_the_point_that_it_looks_at_is_refused():
+    with pytest.raises(
+        ValueError, match=r"^rasterize: vertices must be finite, got nan at \[0, 0, "
+    ):
+        draw(ball(), EYE, at=tuple(EYE.flatten().tolist()))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"up": (0.0, 0.3, -3.0)},  # parallel to the viewing direction
+        {"up": (0.0, 0.0, 0.0)},
+        {"at": (0.0, 0.6, -6.0)},  # everything lies behind
+    ],
+)
+def test_cameras_that_see_nothing_draw_nothing(settings):
+    vertices, eyes = ball().vertices.requires_grad_(), EYE.clone().requires_grad_()
+    found = draw(Mesh(vertices, ball().faces), eyes, **settings)
+    assert (found.silhouettes == 0).all() and (found.colors == 0).all()
+    assert (found.depth == 100).all() and (found.normals == 0).all()
+    for image in (found.colors, found.depth, found.normals):
+        grads = torch.autograd.grad(
+            image.sum(), (vertices, eyes), allow_unused=True, retain_graph=True
+        )
+        assert all(grad is None or grad.isfinite().all() for grad in grads)
+
+
+@pytest.mark.parametrize("size", [-3, 0, (8, -8), (-8, 8)])
+def test_image_sizes_must_be_positive(size):
+    shown = size if isinstance(size, int) else min(size)
+    message = f"^NeuralRenderer: image_size must be at least 1, got {shown}$"
+    with pytest.raises(ValueError, match=message):
+        NeuralRenderer(image_size=size)
+
+
+@pytest.mark.parametrize("anti_aliasing", [False, True])
+def test_images_and_textures_of_one_pixel(anti_aliasing):
+    """An image of one pixel, and three ways to say that all is of one colour."""
+    mesh, color = ball(), torch.tensor([0.2, 0.5, 0.9])
+    num_faces = mesh.faces.shape[0]
+    ways = [
+        FaceColors(color.expand(1, num_faces, 3)),
+        CubeTextures(color.expand(1, num_faces, 1, 1, 1, 3)),
+        ImageTexture(color.view(1, 3, 1, 1), torch.rand(num_faces, 3, 2) * 4 - 2),
+    ]
+    renderer = NeuralRenderer(image_size=1, viewing_angle=10.0, anti_aliasing=anti_aliasing)
+    for appearance in ways:
+        image = renderer.colors(mesh, EYE, appearance)
+        torch.testing.assert_close(image.flatten(), color)
+
+
+@pytest.mark.parametrize("sides", [(0, 0, 0), (1, 2, 1), (2, 2, 3)])
+def test_cubes_must_be_cubes(sides):
+    cubes = CubeTextures(torch.zeros(1, 80, *sides, 3))
+    with pytest.raises(ValueError, match="sample_cubes: cubes must have three equal sides of at l"):
+        RENDERER.colors(ball(), EYE, cubes)
+
+
+def test_textures_of_other_faces_are_refused():
+    with pytest.raises(ValueError, match=r"uvs must have shape \[80, 3, 2\], got \[79, 3, 2\]"):
+        RENDERER.colors(ball(), EYE, ImageTexture(torch.zeros(1, 3, 2, 2), torch.zeros(79, 3, 2)))
