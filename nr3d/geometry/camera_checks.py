@@ -1,4 +1,4 @@
-"""What the matrices and sizes of a calibrated camera must be."""
+"""What the vectors of many views and the matrices and sizes of calibrated cameras must be."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from nr3d.checks import FLOATS, check_range, check_tensor, format_shape
+from nr3d.geometry.camera import as_vectors
 
 _TOLERANCE = 1e-5
 _SMALLEST_DETERMINANT = 1e-9
@@ -80,3 +81,28 @@ def height_and_width(function: str, orig_size: float | Sequence[float]) -> tuple
         check_range(function, "orig_size", size, above=0.0)
     height, width = sizes
     return height, width
+
+
+def vectors_of_views(
+    function: str,
+    argument: str,
+    value: Tensor | Sequence[float],
+    num_views: int,
+    points: Tensor,
+) -> Tensor:
+    """Check one vector for all views, [3], or one for each, [B or 1, N, 3]; cast as `points`."""
+    vectors = as_vectors(function, argument, value, like=points)
+    if vectors.shape == (3,):
+        return vectors
+    if vectors.dim() != 3 or vectors.shape[2] != 3:
+        raise ValueError(
+            f"{function}: {argument} must have shape [3] or [B, N, 3], "
+            f"got {format_shape(vectors.shape)}"
+        )
+    num_meshes = points.shape[0]
+    if vectors.shape[0] not in (1, num_meshes) or vectors.shape[1] != num_views:
+        raise ValueError(
+            f"{function}: {argument} must have 1 or {num_meshes} rows, as many as there are "
+            f"meshes, of {num_views} views, got shape {format_shape(vectors.shape)}"
+        )
+    return vectors

@@ -111,7 +111,8 @@ def _check_intensity(name: str, value: float | Tensor) -> None:
         raise ValueError(
             f"Lights: {name} must have shape [] or [B], got {format_shape(value.shape)}"
         )
-    if value.device.type == "cpu":  # to look at values of another device is to wait for it
+    # To look at values of another device is to wait for it.
+    if value.device.type == "cpu" and not torch.compiler.is_compiling():
         is_bad = ~(value.detach().isfinite() & (value.detach() >= 0)).flatten()
         if bool(is_bad.any()):
             got = value.detach().flatten()[is_bad][0].item()

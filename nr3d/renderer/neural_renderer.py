@@ -10,15 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from nr3d import ops as ops  # registers torch.ops.nr3d
-from nr3d.checks import (
-    at_least_float32,
-    check_choice,
-    check_range,
-    check_tensor,
-    format_shape,
-)
+from nr3d.checks import at_least_float32, check_choice, check_range, check_tensor
 from nr3d.geometry import Mesh
-from nr3d.geometry.camera import ORIGIN, UP, as_vectors, camera_axes
+from nr3d.geometry.camera import ORIGIN, UP, camera_axes
+from nr3d.geometry.camera_checks import vectors_of_views
 from nr3d.renderer.appearance import Appearance
 from nr3d.renderer.kato import kato_silhouettes
 from nr3d.renderer.lights import Lights
@@ -97,9 +92,11 @@ class NeuralRenderer(nn.Module):
         check_tensor("NeuralRenderer", "eyes", eyes, shape=("B", "N", 3), like=mesh.vertices)
         points = at_least_float32(mesh.vertices)
         num_meshes, num_views = points.shape[0], eyes.shape[1]
-        eyes = _of_views("eyes", eyes, num_views, points)
-        at = _of_views("at", ORIGIN if at is None else at, num_views, points)
-        up = _of_views("up", UP if up is None else up, num_views, points)
+        eyes = vectors_of_views("NeuralRenderer", "eyes", eyes, num_views, points)
+        at = vectors_of_views(
+            "NeuralRenderer", "at", ORIGIN if at is None else at, num_views, points
+        )
+        up = vectors_of_views("NeuralRenderer", "up", UP if up is None else up, num_views, points)
         axes = camera_axes(at - eyes, up)
         projected: Tensor = torch.ops.nr3d.project(
             points,
@@ -170,7 +167,7 @@ class NeuralRenderer(nn.Module):
             right_handed: Whether that camera is one of a right-handed world, as those of OpenCV,
                 OpenGL, PyTorch3D and NMR_Dataset are; `is_right_handed` tells it from R. Normals
                 and `lights` need to know: vertices on the image do not say from which side of the
-                mesh they are seen. Images of colours, coverage and depth do not depend on it.
+                mesh they are seen.
             outputs: Some of `colors`, `silhouettes`, `depth`, `normals`.
             appearance: Colours of the mesh (`VertexColors`, `FaceColors`, `CubeTextures`,
                 `ImageTexture`), white when absent.
@@ -258,22 +255,3 @@ class NeuralRenderer(nn.Module):
         ).colors
         assert colors is not None
         return colors
-
-
-def _of_views(argument: str, value: Vectors, num_views: int, points: Tensor) -> Tensor:
-    """Check one vector for all views, [3], or one for each, [B or 1, N, 3]; cast as `points`."""
-    vectors = as_vectors("NeuralRenderer", argument, value, like=points)
-    if vectors.shape == (3,):
-        return vectors
-    if vectors.dim() != 3 or vectors.shape[2] != 3:
-        raise ValueError(
-            f"NeuralRenderer: {argument} must have shape [3] or [B, N, 3], "
-            f"got {format_shape(vectors.shape)}"
-        )
-    num_meshes = points.shape[0]
-    if vectors.shape[0] not in (1, num_meshes) or vectors.shape[1] != num_views:
-        raise ValueError(
-            f"NeuralRenderer: {argument} must have 1 or {num_meshes} rows, as many as there are "
-            f"meshes, of {num_views} views, got shape {format_shape(vectors.shape)}"
-        )
-    return vectors

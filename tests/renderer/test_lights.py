@@ -104,6 +104,15 @@ def test_values_on_another_device_are_not_looked_at():
     Lights(ambient_intensity=intensity, direction=torch.ones(2, 3, device="meta"))
 
 
+def test_lights_may_be_made_in_a_compiled_function():
+    def light(intensity, normals):
+        return Lights(intensity, directional_intensity=intensity).light(normals)
+
+    given = torch.tensor([0.3, 0.6]), torch.rand(2, 4, 3)
+    compiled = torch.compile(light, fullgraph=True, backend="eager")
+    assert torch.equal(compiled(*given), light(*given))
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
