@@ -91,6 +91,10 @@ def check_count(function: str, argument: str, value: object, *, at_least: int = 
 def check_choice(function: str, argument: str, value: str, choices: Iterable[str]) -> None:
     """Check that `value` is one of `choices`; the message suggests the nearest."""
     known = list(choices)
+    if not isinstance(value, str):
+        raise TypeError(
+            f"{function}: {argument} must be one of {', '.join(known)}, got {type(value).__name__}"
+        )
     if value not in known:
         raise ValueError(
             f"{function}: {argument} must be one of {', '.join(known)}, got {value!r}"

@@ -117,6 +117,11 @@ MESSAGES: list[tuple[Callable[[], object], type[Exception], str]] = [
         ValueError,
         "draw: style must be one of hard, soft, got 'xyz'",
     ),
+    (
+        lambda: checks.check_choice("draw", "style", None, ["hard", "soft"]),
+        TypeError,
+        "draw: style must be one of hard, soft, got NoneType",
+    ),
 ]
 
 

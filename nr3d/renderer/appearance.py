@@ -177,7 +177,7 @@ def appearance_of(mesh: LoadedMesh) -> Appearance:
             face_image[mesh.face_material == i] = number
         materials = [mesh.materials[i] for i in textured]
         images = [material.texture for material in materials if material.texture is not None]
-        wraps = ["clamp" if material.clamp else "repeat" for material in materials]
+        wraps = [material.wrap for material in materials]
         return Materials(colors[None], images, wraps, face_image, mesh.uvs)
     if mesh.vertex_colors is not None and not _has_some_materials(mesh.face_material):
         return VertexColors(mesh.vertex_colors[None])

@@ -66,8 +66,6 @@ def sample_uv(
 
     Source: perspective-correct interpolation; texels as in OpenGL.
     """
-    if not isinstance(wrap, str):
-        raise TypeError(f"sample_uv: wrap must be a string, got {type(wrap).__name__}")
     check_choice("sample_uv", "wrap", wrap, WRAPS)
     image = _as_rows("sample_uv", "image", image, ("C", "h", "w"), fragments)
     check_tensor("sample_uv", "uvs", uvs, shape=(faces.shape[0], 3, 2), like=vertices)

@@ -17,7 +17,7 @@ IMAGE = torch.rand(3, 2, 2)
 MATERIALS = (
     Material("red", (1.0, 0.0, 0.0)),
     Material("wood", (0.5, 0.5, 0.5), IMAGE, clamp=True),
-    Material("stone", (0.5, 0.5, 0.5), IMAGE / 2),
+    Material("stone", (0.5, 0.5, 0.5), IMAGE / 2, mirror=True),
 )
 TEXTURED = replace(
     COLORED, uvs=torch.rand(3, 3, 2), materials=MATERIALS, face_material=torch.tensor([2, 0, 1])
@@ -34,7 +34,7 @@ def test_images_belong_to_the_faces_of_their_material() -> None:
     appearance = appearance_of(TEXTURED)
     assert isinstance(appearance, Materials)
     assert appearance.face_image.tolist() == [1, -1, 0]
-    assert appearance.wraps == ["clamp", "repeat"]
+    assert appearance.wraps == ["clamp", "mirror"]
     assert appearance.images[0] is IMAGE and torch.equal(appearance.images[1], IMAGE / 2)
     assert appearance.uvs is TEXTURED.uvs
     assert torch.equal(appearance.face_colors[0], COLORED.face_colors)
