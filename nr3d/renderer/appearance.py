@@ -14,7 +14,7 @@ from nr3d.geometry.mesh import LoadedMesh
 from nr3d.renderer.cubes import sample_cubes
 from nr3d.renderer.interpolate import interpolate_vertices
 from nr3d.renderer.rasterize import Fragments
-from nr3d.renderer.uv import gather_faces, sample_uv
+from nr3d.renderer.uv import gather_faces, sample_images, sample_uv
 
 GREY = 0.7
 """Brightness of a mesh whose file knows no colours."""
@@ -147,13 +147,17 @@ class Materials:
     ) -> Tensor:
         """See `Appearance`."""
         base = gather_faces(of_all_views(self.face_colors, num_views), fragments)
-        for i, (image, wrap) in enumerate(zip(self.images, self.wraps, strict=True)):
-            shows = gather_faces((self.face_image == i).to(base.dtype).view(1, -1, 1), fragments)
-            drawn = sample_uv(
-                image[None], self.uvs, fragments, vertices=vertices, faces=faces, wrap=wrap
-            )
-            base = torch.where(shows > 0, drawn, base)
-        return base
+        drawn = sample_images(
+            self.images,
+            self.face_image,
+            self.uvs,
+            fragments,
+            vertices=vertices,
+            faces=faces,
+            wraps=self.wraps,
+        )
+        shows = (self.face_image >= 0).to(base.dtype).view(1, -1, 1)
+        return torch.where(gather_faces(shows, fragments) > 0, drawn, base)
 
 
 def appearance_of(mesh: LoadedMesh) -> Appearance:

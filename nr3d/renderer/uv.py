@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from nr3d.checks import at_least_float32, check_choice, check_tensor, format_shape
+from nr3d.checks import INTEGERS, at_least_float32, check_choice, check_tensor, format_shape
 from nr3d.renderer.barycentric import faces_seen, perspective_weights
 from nr3d.renderer.rasterize import Fragments
-
-WRAPS = ("repeat", "mirror", "clamp", "border")
+from nr3d.renderer.texels import WRAPS, blend, taps
 
 
 def gather_faces(values: Tensor, fragments: Fragments) -> Tensor:
@@ -70,40 +71,107 @@ def sample_uv(
     image = _as_rows("sample_uv", "image", image, ("C", "h", "w"), fragments)
     check_tensor("sample_uv", "uvs", uvs, shape=(faces.shape[0], 3, 2), like=vertices)
     _check_faces("sample_uv", fragments.face_index, faces.shape[0])
-    num_images, channels, height, width = image.shape
+    height, width = image.shape[2:]
     if height * width == 0:
         raise ValueError(f"sample_uv: image must have texels, got {format_shape(image.shape)}")
+    u, v = _coordinates(uvs, fragments, vertices, faces, image.dtype)
+    columns = taps(u * width - 0.5, width, ((wrap, None),))
+    rows = taps((1 - v) * height - 0.5, height, ((wrap, None),))
+    return _image_of(blend(image.flatten(2), rows, columns, width, 0), fragments)
+
+
+def sample_images(
+    images: Sequence[Tensor],
+    face_image: Tensor,
+    uvs: Tensor,
+    fragments: Fragments,
+    *,
+    vertices: Tensor,
+    faces: Tensor,
+    wraps: Sequence[str],
+) -> Tensor:
+    """Look up at every pixel the image of its face, as `sample_uv` does; at once for all images.
+
+    Args:
+        images: Row 0 at the top, at least one. Each [C, h, w]
+        face_image: Index of each face's image, -1 for none. [F]
+        uvs: As for `sample_uv`. [F, 3, 2]
+        fragments: Of `rasterize(vertices, faces)`.
+        vertices: Projected. [M, V, 3]
+        faces: [F, 3]
+        wraps: How each image goes on outside; see `sample_uv`.
+
+    Returns:
+        0 where no image is seen; differentiable in `images` and `uvs`. [M, C, H, W]
+
+    Raises:
+        TypeError: A wrong dtype.
+        ValueError: A wrong shape or device, an unknown wrap, not one wrap for each image; a face
+            index as in `gather_faces`.
+    """
+    name = "sample_images"
+    _check_images(name, images, wraps)
+    num_faces = faces.shape[0]
+    check_tensor(name, "face_image", face_image, shape=(num_faces,), dtypes=INTEGERS, like=faces)
+    check_tensor(name, "uvs", uvs, shape=(num_faces, 3, 2), like=vertices)
+    _check_faces(name, fragments.face_index, num_faces)
+    u, v = _coordinates(uvs, fragments, vertices, faces, images[0].dtype)
+    shown = face_image.long()[faces_seen(fragments, num_faces)]  # [M, H, W]
+    which = shown.clamp(min=0)
+    height, width, start = _places(images, which)
+    modes: list[tuple[str, Tensor | None]] = [(wraps[0], None)]
+    if len(set(wraps)) > 1:
+        held = {wrap: [each == wrap for each in wraps] for wrap in wraps}
+        modes = [
+            (wrap, torch.tensor(which_do, device=u.device)[which])
+            for wrap, which_do in held.items()
+        ]
+    columns = taps(u * width - 0.5, width, modes)
+    rows = taps((1 - v) * height - 0.5, height, modes)
+    texels = torch.cat([image.flatten(1) for image in images], dim=1)[None]
+    image = _image_of(blend(texels, rows, columns, width, start), fragments)
+    return image.masked_fill((shown < 0)[:, None], 0)
+
+
+def _places(
+    images: Sequence[Tensor], which: Tensor
+) -> tuple[int | Tensor, int | Tensor, int | Tensor]:
+    """Give height, width and first texel of each pixel's image among all texels."""
+    heights, widths = ([image.shape[axis] for image in images] for axis in (1, 2))
+    if len(images) == 1:
+        return heights[0], widths[0], 0
+    sizes = [height * width for height, width in zip(heights, widths, strict=True)]
+    first = [sum(sizes[:i]) for i in range(len(sizes))]
+    height, width, start = (
+        torch.tensor(each, device=which.device)[which] for each in (heights, widths, first)
+    )
+    return height, width, start
+
+
+def _check_images(function: str, images: Sequence[Tensor], wraps: Sequence[str]) -> None:
+    if len(images) == 0 or len(images) != len(wraps):
+        raise ValueError(
+            f"{function}: there must be at least 1 image and as many wraps, got {len(images)} "
+            f"images and {len(wraps)} wraps"
+        )
+    for image, wrap in zip(images, wraps, strict=True):
+        check_choice(function, "wraps", wrap, WRAPS)
+        shape: tuple[int | str, ...] = (images[0].shape[0], "h", "w")
+        check_tensor(function, "images", image, shape=shape, like=images[0])
+        if image.shape[1] * image.shape[2] == 0:
+            raise ValueError(
+                f"{function}: images must have texels, got {format_shape(image.shape)}"
+            )
+
+
+def _coordinates(
+    uvs: Tensor, fragments: Fragments, vertices: Tensor, faces: Tensor, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Interpolate texture coordinates. Each [M, H, W]"""
     weights = perspective_weights(fragments, vertices, faces)
     corners = uvs[faces_seen(fragments, faces.shape[0])]  # [M, H, W, 3, 2]
-    u, v = (weights[..., None] * corners).sum(-2).to(image.dtype).unbind(-1)
-    columns = _taps(u * width - 0.5, width, wrap)
-    rows = _taps((1 - v) * height - 0.5, height, wrap)
-    flat = image.flatten(2)
-    pixels = (num_images, 1, -1)  # one image serves the pixels of all views
-    result = torch.zeros(())
-    for row, row_share in rows:
-        for column, column_share in columns:
-            at = (row * width + column).reshape(pixels).expand(-1, channels, -1)
-            result = result + flat.gather(2, at) * (row_share * column_share).reshape(pixels)
-    return _image_of(result, fragments)
-
-
-def _taps(position: Tensor, size: int, wrap: str) -> list[tuple[Tensor, Tensor]]:
-    """Give the two texels around each position, with their shares."""
-    low = position.floor()
-    share = position - low
-    taps = []
-    for index, part in ((low.long(), 1 - share), (low.long() + 1, share)):
-        if wrap == "repeat":
-            texel = index % size
-        elif wrap == "mirror":
-            texel = index % (2 * size)
-            texel = torch.minimum(texel, 2 * size - 1 - texel)
-        else:
-            texel = index.clamp(0, size - 1)
-            part = part * (texel == index) if wrap == "border" else part
-        taps.append((texel, part))
-    return taps
+    u, v = (weights[..., None] * corners).sum(-2).to(dtype).unbind(-1)
+    return u, v
 
 
 def _check_faces(function: str, face_index: Tensor, num_faces: int) -> None:

@@ -165,7 +165,11 @@ def test_half_precision_is_computed_in_single():
         ({"uvs": torch.zeros(2, 3, 2).long()}, TypeError, "uvs must be float32 or float64"),
         ({"wrap": "clam"}, ValueError, "wrap must be one of repeat, mirror, clamp, border, got"),
         ({"wrap": "clam"}, ValueError, "did you mean clamp?"),
-        ({"wrap": None}, TypeError, "wrap must be one of repeat, mirror, clamp, border, got NoneType"),
+        (
+            {"wrap": None},
+            TypeError,
+            "wrap must be one of repeat, mirror, clamp, border, got NoneType",
+        ),
     ],
 )
 def test_bad_input_of_sample_uv_is_named(change, error, message):
