@@ -54,5 +54,4 @@ def run(name: str, fragments: Fragments, *arguments: Tensor | float) -> None:
         faces.shape[0],
         *face_index.shape[1:],
         *(each.data_ptr() if isinstance(each, Tensor) else each for each in arguments),
-        torch.get_num_threads(),
     )

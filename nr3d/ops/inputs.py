@@ -8,14 +8,25 @@ from torch import Tensor
 
 from nr3d import _C
 from nr3d.checks import INTEGERS, check_tensor, format_shape, name_of_dtype
+from nr3d.ops.place import place_of
 
 
 def _place(index: int, shape: torch.Size) -> list[int]:
     return [int(i) for i in np.unravel_index(index, tuple(shape))]
 
 
+def _is_read_here(value: Tensor) -> bool:
+    place = place_of(value)
+    return place is not None and place.checks_values
+
+
 def check_finite(function: str, argument: str, value: Tensor) -> None:
-    """Raise ValueError, with the place, where a contiguous CPU tensor is not finite."""
+    """Raise ValueError, with the place, where a contiguous tensor is not finite.
+
+    Of values on other devices kernels tell themselves: nobody waits for them here.
+    """
+    if not _is_read_here(value):
+        return
     found = getattr(_C, f"find_non_finite_{name_of_dtype(value.dtype)}")(
         value.data_ptr(), value.numel()
     )
@@ -29,7 +40,12 @@ def check_finite(function: str, argument: str, value: Tensor) -> None:
 def check_indices(
     function: str, argument: str, value: Tensor, *, of: str, low: int, high: int
 ) -> None:
-    """Raise ValueError, with the place, where a contiguous CPU tensor leaves [low, high)."""
+    """Raise ValueError, with the place, where a contiguous tensor leaves [low, high).
+
+    On other devices as for `check_finite`.
+    """
+    if not _is_read_here(value):
+        return
     found = getattr(_C, f"find_out_of_range_{name_of_dtype(value.dtype)}")(
         value.data_ptr(), value.numel(), low, high
     )
@@ -56,6 +72,8 @@ def prepare_mesh(function: str, vertices: Tensor, faces: Tensor) -> tuple[Tensor
     vertices, faces = vertices.contiguous(), faces.contiguous()
     check_finite(function, "vertices", vertices)
     check_indices(function, "faces", faces, of="vertex", low=0, high=vertices.shape[1])
+    if not _is_read_here(faces) and faces.dtype == torch.int64:
+        faces = faces.clamp(-1, torch.iinfo(torch.int32).max)  # wrong ones stay wrong in 32 bits
     return vertices, faces.to(torch.int32)
 
 

@@ -38,7 +38,6 @@ def differentiate(
         *face_index.shape[1:],
         factor,
         eps,
-        torch.get_num_threads(),
     )
     return grad_vertices
 

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from nr3d.checks import FLOATS, check_tensor, name_of_dtype
+from nr3d.checks import FLOATS, check_tensor
+from nr3d.ops.place import place_of
 
-try:
-    from nr3d import _C
-except ImportError as error:
-    raise ImportError(
-        f"nr3d: the native module nr3d._C cannot be loaded ({error}); run `pip install -e .` in "
-        "the checkout, or leave the checkout's folder if nr3d is installed elsewhere"
-    ) from error
 
 library = torch.library.Library("nr3d", "DEF")
 
@@ -30,15 +25,18 @@ def register(schema: str, function: Callable[..., Any], fake: Callable[..., Any]
     torch.library.register_fake(f"nr3d::{name}", fake, lib=library)
 
 
-def kernel(name: str, like: Tensor, *, argument: str = "vertices") -> Any:
+def kernel(name: str, like: Tensor, *, argument: str = "vertices") -> Callable[..., None]:
     """Give the kernel for the device and dtype of `like`, which the caller knows as `argument`."""
-    if like.device.type != "cpu":
+    place = place_of(like)
+    if place is None or not place.has(name):
+        is_missing = like.device.type == "cuda"
+        why = "nr3d was built without CUDA" if is_missing else "nr3d has no kernel for this device"
+        mend = "`nr3d doctor` says how to build it, or " if is_missing else ""
         raise RuntimeError(
-            f"{name}: {argument} is on {like.device}, but nr3d has no kernel for this device; "
-            "move the tensors to the CPU"
+            f"{name}: {argument} is on {like.device}, but {why}; {mend}move the tensors to the CPU"
         )
     check_tensor(name, argument, like, shape=like.shape, dtypes=FLOATS)
-    return getattr(_C, f"{name}_{name_of_dtype(like.dtype)}")
+    return partial(place.run, name, like)
 
 
 def address(tensor: Tensor | None) -> int:

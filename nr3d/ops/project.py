@@ -40,7 +40,6 @@ def _run(
         eyes.shape[1],
         tangent,
         *(other.data_ptr() for other in others),
-        torch.get_num_threads(),
     )
 
 

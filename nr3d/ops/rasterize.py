@@ -48,7 +48,6 @@ def draw(
         near,
         far,
         fill_back,
-        torch.get_num_threads(),
     )
     return face_index
 

@@ -23,7 +23,6 @@ def _voxelize(vertices: Tensor, faces: Tensor, resolution: int, fill: bool) -> T
         faces.shape[0],
         resolution,
         fill,
-        torch.get_num_threads(),
     )
     return voxels
 
