@@ -12,7 +12,6 @@ from torch import Tensor
 from nr3d.checks import FLOATS, check_tensor
 from nr3d.ops.place import place_of
 
-
 library = torch.library.Library("nr3d", "DEF")
 
 
