@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nr3d.ops import place
-from tests.emu.emulation import Emulated, EmulatedCuda, build, compiler
+from tests.emu.emulation import EmulatedCuda, build, compiler, emulate
 
 
 @pytest.fixture(scope="session")
@@ -21,12 +20,7 @@ def library(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(params=["0", "1", "7"], ids=["up", "down", "shuffled"])
-def emulated(
-    request: pytest.FixtureRequest, library: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[EmulatedCuda]:
+def emulated(request: pytest.FixtureRequest, library: Path) -> Iterator[EmulatedCuda]:
     """Run operations on CPU tensors by the emulated kernels, threads in three orders."""
-    monkeypatch.setenv("NR3D_EMU_ORDER", request.param)
-    cuda = EmulatedCuda(Emulated(library))
-    monkeypatch.setitem(place.PLACES, "cpu", cuda)
-    yield cuda
-    assert cuda.module.called, "no emulated kernel ran"
+    with emulate(library, request.param) as cuda:
+        yield cuda

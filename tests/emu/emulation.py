@@ -7,12 +7,14 @@ import hashlib
 import shutil
 import struct
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import torch
 
-from nr3d.ops.place import Cuda
+from nr3d.ops.place import PLACES, Cuda
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -99,3 +101,19 @@ class EmulatedCuda(Cuda):
     def new_fault(self) -> torch.Tensor:
         """See `Cuda`."""
         return torch.zeros(8, dtype=torch.int64)
+
+
+@contextmanager
+def emulate(library: Path, order: str) -> Iterator[EmulatedCuda]:
+    """Run operations on CPU tensors by the emulated kernels.
+
+    Args:
+        library: What `build` gave.
+        order: In which threads take turns: "0" up, "1" down, another number shuffled.
+    """
+    cuda = EmulatedCuda(Emulated(library))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NR3D_EMU_ORDER", order)
+        patch.setitem(PLACES, "cpu", cuda)
+        yield cuda
+    assert cuda.module.called, "no emulated kernel ran"
