@@ -298,6 +298,8 @@ inline float __uint_as_float(unsigned bits) { return emu::bits_as<float>(bits); 
 inline long long __double_as_longlong(double value) { return emu::bits_as<long long>(value); }
 inline double __longlong_as_double(long long bits) { return emu::bits_as<double>(bits); }
 
+inline long long __double2ll_rn(double value) { return std::llrint(value); }
+
 inline cudaError_t cudaMemsetAsync(void* memory, int byte, size_t count, cudaStream_t) {
   std::memset(memory, byte, count);
   return 0;
