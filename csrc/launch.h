@@ -60,6 +60,12 @@ namespace nr3d {
 constexpr unsigned kWholeWarp = 0xffffffffu;
 constexpr int kWarpSize = 32;
 
+// a / b, by the quick division of 32 bits where that is enough.
+__device__ inline int64_t quotient(int64_t a, int b) {
+  if (a >> 32 != 0) return a / b;
+  return static_cast<unsigned>(a) / static_cast<unsigned>(b);
+}
+
 // Fill device memory with a byte. No synchronisation, no allocation.
 inline void fill_bytes(void* memory, int byte, size_t count, const CudaPlace& place) {
   if (count == 0) return;

@@ -135,7 +135,8 @@ __global__ void store_faces(RasterizeParams<T> p, KeyBuffer<T> buffer, int64_t n
   const int64_t number = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (number >= num_blocks) return;
   const int width = p.width / p.factor;
-  const int64_t first = number / width * p.factor * p.width + number % width * p.factor;
+  const int64_t line = quotient(number, width), column = number - line * width;
+  const int64_t first = (line * p.width + column) * p.factor;
   int covered = 0;
   for (int row = 0; row < p.factor; ++row) {
     for (int column = 0; column < p.factor; ++column) {
@@ -160,8 +161,8 @@ __global__ void store_depths(RasterizeParams<T> p, KeyBuffer<T> buffer, int64_t 
   const int32_t face = buffer.face(pixel);
   T depth = p.far, w[3] = {T(0), T(0), T(0)};
   if (face >= 0) {
-    const int64_t line = pixel / p.width;
-    const T* vertices = p.vertices + 3 * (line / p.height) * p.num_vertices;
+    const int64_t line = quotient(pixel, p.width), mesh = quotient(line, p.height);
+    const T* vertices = p.vertices + 3 * mesh * p.num_vertices;
     RasterFace<T> f;
     load_face(vertices, p.faces, p.num_faces, face, f);
     set_weights(f, p.height, p.width);

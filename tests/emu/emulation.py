@@ -8,17 +8,19 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
 
 from nr3d.ops.place import PLACES, Cuda
 
-ROOT = Path(__file__).parents[2]
+CSRC = Path(__file__).parents[2] / "csrc"
 HERE = Path(__file__).parent
-FLAGS = ["-std=c++17", "-O1", "-fPIC", "-shared", "-ffp-contract=off", "-fno-math-errno"]
+FLAGS = ["-std=c++17", "-O1", "-fPIC", "-ffp-contract=off", "-fno-math-errno"]
 FLAGS += ["-Wall", "-Wextra", "-Wno-psabi", "-Wno-unknown-pragmas", "-Werror"]
 FLAGS += ["-DNR3D_EMULATE_CUDA", "-DNR3D_WITH_CUDA"]
 
@@ -33,32 +35,41 @@ def build(folder: Path, *, planted: dict[str, tuple[str, str]] | None = None) ->
 
     Args:
         folder: Where the library goes.
-        planted: Replacements of one text by another in some of the .cu files: bugs, to see whether
-            they are found.
+        planted: Replacements of one text by another in some of the files of csrc/: bugs, to see
+            whether they are found.
     """
-    sources = sorted((ROOT / "csrc").glob("*_cuda.cu"))
-    texts = {source.name: source.read_text() for source in sources if source.stem != "device_cuda"}
+    texts = {p.name: p.read_text() for p in [*CSRC.glob("*.h"), *CSRC.glob("*_cuda.cu")]}
+    del texts["device_cuda.cu"]  # asks the driver
     for name, (old, new) in (planted or {}).items():
         assert texts[name].count(old) == 1, f"{name} does not hold {old!r} once"
         texts[name] = texts[name].replace(old, new)
-    rest = [*sorted((ROOT / "csrc").glob("*.h")), *sorted(HERE.glob("*.h")), HERE / "emu_main.cpp"]
-    contents = [*texts.values(), *(path.read_text() for path in rest), *FLAGS]
+    own = [HERE / "cuda_emu.h", HERE / "emu_main.cpp"]
+    contents = [*sorted(texts.values()), *(path.read_text() for path in own), *FLAGS]
     digest = hashlib.sha256("\0".join(contents).encode()).hexdigest()[:16]
     library = folder / f"emulated_{digest}.so"
     if library.exists():
         return library
-    work = folder / f"{digest}_{id(texts)}"
-    work.mkdir(parents=True)
-    for name, text in texts.items():
-        (work / name).write_text(text)
+    with TemporaryDirectory(dir=folder) as work:
+        for name, text in texts.items():
+            (Path(work) / name).write_text(text)
+        _compile(Path(work), sorted(name for name in texts if name.endswith(".cu")))
+        (Path(work) / "emulated.so").rename(library)  # at once: others may be waiting for it
+    return library
+
+
+def _compile(work: Path, kernels: list[str]) -> None:
     program = compiler()
     assert program is not None
-    partial = work / library.name
-    command = [program, *FLAGS, f"-I{work}", f"-I{HERE}", f"-I{ROOT / 'csrc'}"]
-    units = [str(HERE / "emu_main.cpp"), "-x", "c++", *(str(work / name) for name in texts)]
-    subprocess.run([*command, *units, "-o", str(partial)], check=True)
-    partial.rename(library)  # at once: others may be waiting for it
-    return library
+    command = [program, *FLAGS, f"-I{work}", f"-I{HERE}", "-c"]
+
+    def translate(source: Path) -> str:
+        target = str(work / f"{source.stem}.o")
+        subprocess.run([*command, "-x", "c++", str(source), "-o", target], check=True)
+        return target
+
+    with ThreadPoolExecutor(2) as pool:
+        objects = list(pool.map(translate, [*(work / k for k in kernels), HERE / "emu_main.cpp"]))
+    subprocess.run([program, "-shared", *objects, "-o", str(work / "emulated.so")], check=True)
 
 
 class Emulated:

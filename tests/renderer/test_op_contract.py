@@ -250,15 +250,3 @@ def test_forked_workers_draw_after_their_parent_did():
     )
     for ours, theirs in zip(loader, expected, strict=True):
         assert torch.equal(ours, theirs)
-
-
-@pytest.mark.gpu
-def test_cuda_tensors_agree_or_say_what_is_missing():
-    scene = soup(20, seed=9)
-    try:
-        fragments = rasterize(scene.vertices.cuda(), scene.faces.cuda(), image_size=48)
-    except RuntimeError as error:
-        assert "vertices is on cuda:0, but nr3d has no kernel for this device" in str(error)
-        return
-    expected = rasterize(scene.vertices, scene.faces, image_size=48)
-    assert torch.equal(fragments.face_index.cpu(), expected.face_index)
