@@ -153,11 +153,11 @@ def _scenery(
     generator = torch.Generator().manual_seed(seed)
     vertices, faces = icosphere(level)
     eyes = eye_from_angles(2.732, 30.0, -15.0 * (torch.arange(num_meshes) % 24))[:, None]
-    mesh, other = (Mesh(_deform(vertices, num_meshes, generator), faces) for _ in range(2))
+    mesh, other = (Mesh(deform(vertices, num_meshes, generator), faces) for _ in range(2))
     return Scenery(name, renderer, mesh, eyes), other
 
 
-def _deform(vertices: Tensor, num_meshes: int, generator: torch.Generator) -> Tensor:
+def deform(vertices: Tensor, num_meshes: int, generator: torch.Generator) -> Tensor:
     """Stretch the sphere along its axes and bump it smoothly, inside [-0.5, 0.5]^3."""
     axes = 0.25 + 0.2 * torch.rand(num_meshes, 1, 3, generator=generator)
     waves = torch.randn(num_meshes, 3, 3, generator=generator) * 2

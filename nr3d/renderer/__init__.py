@@ -1,5 +1,6 @@
 """The renderer layer: usable alone, needs torch and nothing else."""
 
+from nr3d.ops.place import check_faults
 from nr3d.renderer.appearance import (
     Appearance,
     CubeTextures,
@@ -30,6 +31,7 @@ __all__ = [
     "Rendering",
     "VertexColors",
     "appearance_of",
+    "check_faults",
     "kato_coverage",
     "kato_edges",
     "kato_silhouettes",
