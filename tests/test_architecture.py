@@ -128,7 +128,7 @@ def test_every_recipe_keeps_to_the_table() -> None:
 
 
 def test_wandb_and_the_compiled_module_have_few_importers() -> None:
-    importers = {"wandb": {"wandb_logger.py"}, "nr3d._C": {"library.py", "inputs.py", "doctor.py"}}
+    importers = {"wandb": {"wandb_logger.py"}, "nr3d._C": {"place.py", "inputs.py", "doctor.py"}}
     for path in sources("nr3d"):
         for entry in imports_of(ast.parse(path.read_text(encoding="utf-8"))):
             for module, files in importers.items():
