@@ -65,7 +65,7 @@ template <class T>
 struct LineRoom {
   T* worth;            // [length] of pixels that pull
   uint16_t* position;  // [length] theirs
-  uint16_t* start;     // [length] first pixels of runs that show a face
+  uint16_t* start;     // [length] first pixels of runs, of the background too
 
   __host__ __device__ static int num_bytes(int length) {
     return (length * static_cast<int>(sizeof(T) + 2 * sizeof(uint16_t)) + 15) / 16 * 16;
@@ -90,20 +90,20 @@ template <int kChannels, class T>
 __device__ bool find_worth(const KatoGradientParams<T>& p, const LineView<T>& line, int position,
                            int32_t face, T& worth) {
   if (kChannels == kSilhouette) {
-    worth = grad_at(p, line, 0, position);
+    worth = grad_at(line, 0, position);
     return face < 0 && worth < T(0);
   }
   bool has_grad = false;
   worth = T(0);
   for (int c = 0; c < p.num_channels; ++c) {
-    const T grad = grad_at(p, line, c, position);
-    worth += color_at(p, line, c, position) * grad;
+    const T grad = grad_at(line, c, position);
+    worth += color_at(line, c, position) * grad;
     has_grad |= grad != T(0);
   }
   return has_grad;
 }
 
-// List what a line holds; gives the number of runs that show a face.
+// List what a line holds; gives the number of runs.
 template <int kChannels, class T>
 __device__ int survey_line(const KatoGradientParams<T>& p, const LineView<T>& line, Fault* fault,
                            const LineRoom<T>& room, PullingPixels<T>& pixels) {
@@ -113,7 +113,7 @@ __device__ int survey_line(const KatoGradientParams<T>& p, const LineView<T>& li
     const bool is_pixel = position < line.length;
     const int32_t face = is_pixel ? face_at(p, line, position, fault) : -1;
     const bool is_start =
-        face >= 0 && (position == 0 || face_at(p, line, position - 1, fault) != face);
+        is_pixel && (position == 0 || face_at(p, line, position - 1, fault) != face);
     T worth = T(0);
     const bool pulls = is_pixel && find_worth<kChannels>(p, line, position, face, worth);
     append(is_start, static_cast<uint16_t>(position), room.start, num_runs);
@@ -125,14 +125,15 @@ __device__ int survey_line(const KatoGradientParams<T>& p, const LineView<T>& li
   return num_runs;
 }
 
-// The run that begins at `start`.
+// Run number `number` of the line; false where it shows no face.
 template <class T>
-__device__ bool find_run(const KatoGradientParams<T>& p, const LineView<T>& line, int start,
-                         Fault* fault, Run<T>& run) {
-  const int32_t face = face_at(p, line, start, fault);
-  run.start = run.end = start;
-  while (run.end + 1 < line.length && face_at(p, line, run.end + 1, fault) == face) ++run.end;
-  return load_run(p, line, face, fault, run);
+__device__ bool find_run(const KatoGradientParams<T>& p, const LineView<T>& line,
+                         const LineRoom<T>& room, int number, int num_runs, Fault* fault,
+                         Run<T>& run) {
+  run.start = room.start[number];
+  run.end = (number + 1 < num_runs ? room.start[number + 1] : line.length) - 1;
+  const int32_t face = face_at(p, line, run.start, fault);
+  return face >= 0 && load_run(p, line, face, fault, run);
 }
 
 // Let the line pull at the edges that end a run's face towards `outwards`.
@@ -180,7 +181,7 @@ __global__ void walk_lines(KatoGradientParams<T> p, Sums sums, int bytes_of_line
   FixedPoint* grads = sums.grads + 2 * mesh * p.num_vertices;
   for (int item = lane; item < 2 * num_runs; item += kWarpSize) {  // both ends of each run
     Run<T> run;
-    if (!find_run(p, line, room.start[item / 2], fault, run)) continue;
+    if (!find_run(p, line, room, item / 2, num_runs, fault, run)) continue;
     pull_run<kChannels>(p, line, pixels, run, item % 2 == 0 ? T(1) : T(-1), steps, fault, grads);
   }
 }

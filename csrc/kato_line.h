@@ -12,15 +12,18 @@ namespace nr3d {
 // How the channels of an image are known: of a silhouette all follows from the face index.
 constexpr int kSilhouette = 0, kAnyChannels = -1;
 
-// A line where it lies in the image: `step` from pixel to pixel, from the bottom left.
+// A line where it lies in the image: each pointer is to its first pixel, at the left or at the
+// bottom, of the first channel.
 template <class T>
 struct LineView {
   Axis axis;
-  int number, length;
-  int64_t first, step;            // of the pixels of the image
-  int64_t grad_first, grad_step;  // of the gradient; of a silhouette a pixel serves `factor`
-  int factor;
-  int64_t mesh, num_pixels;
+  int number, length, factor;
+  int64_t mesh;
+  int step, grad_step;        // from pixel to pixel; a gradient of a silhouette serves `factor`
+  int64_t plane, grad_plane;  // from channel to channel
+  const int32_t* face_index;
+  const int16_t* short_face_index;
+  const T *color, *grad;
 };
 
 template <class T>
@@ -32,14 +35,20 @@ __device__ LineView<T> view_of(const KatoGradientParams<T>& p, int64_t mesh, int
   line.length = is_row ? p.width : p.height;
   line.factor = p.factor;
   line.mesh = mesh;
-  line.num_pixels = static_cast<int64_t>(p.height) * p.width;
-  const int64_t top = p.height - 1, width = p.width;
-  line.first = is_row ? (top - line.number) * width : top * width + line.number;
-  line.step = is_row ? 1 : -width;
-  const int64_t small = p.width / p.factor;
-  const int64_t small_top = p.height / p.factor - 1, at = line.number / p.factor;
-  line.grad_first = is_row ? (small_top - at) * small : small_top * small + at;
-  line.grad_step = is_row ? 1 : -small;
+  line.plane = static_cast<int64_t>(p.height) * p.width;
+  line.step = is_row ? 1 : -p.width;
+  const int bottom = p.height - 1;
+  const int first = is_row ? (bottom - line.number) * p.width : bottom * p.width + line.number;
+  const int64_t pixel = mesh * line.plane + first;
+  line.face_index = p.face_index ? p.face_index + pixel : nullptr;
+  line.short_face_index = p.short_face_index ? p.short_face_index + pixel : nullptr;
+  line.color = p.image ? p.image + mesh * p.num_channels * line.plane + first : nullptr;
+  const int width = p.width / p.factor, low = p.height / p.factor - 1;
+  const int at = line.number / p.factor;
+  line.grad_plane = line.plane / (p.factor * p.factor);
+  line.grad_step = is_row ? 1 : -width;
+  line.grad = p.grad_image + mesh * p.num_channels * line.grad_plane +
+              (is_row ? (low - at) * width : low * width + at);
   return line;
 }
 
@@ -47,37 +56,33 @@ __device__ LineView<T> view_of(const KatoGradientParams<T>& p, int64_t mesh, int
 template <class T>
 __device__ int32_t face_at(const KatoGradientParams<T>& p, const LineView<T>& line, int position,
                            Fault* fault) {
-  const int64_t pixel = line.first + position * line.step;
-  const int64_t at = line.mesh * line.num_pixels + pixel;
-  const int32_t face = p.face_index ? p.face_index[at] : p.short_face_index[at];
+  const int offset = position * line.step;
+  const int32_t face = line.face_index ? line.face_index[offset] : line.short_face_index[offset];
   if (face >= -1 && face < 2 * p.num_faces) return face;
-  complain(fault, Argument::kFaceIndex, line.mesh, pixel / p.width, pixel % p.width, face, -1,
-           2 * p.num_faces);
+  const bool is_row = line.axis == Axis::kRows;
+  complain(fault, Argument::kFaceIndex, line.mesh, p.height - 1 - (is_row ? line.number : position),
+           is_row ? position : line.number, face, -1, 2 * p.num_faces);
   return -1;
 }
 
 template <class T>
-__device__ T grad_at(const KatoGradientParams<T>& p, const LineView<T>& line, int channel,
-                     int position) {
-  const int64_t plane = line.num_pixels / (line.factor * line.factor);
-  return p.grad_image[(line.mesh * p.num_channels + channel) * plane + line.grad_first +
-                      position / line.factor * line.grad_step];
+__device__ T grad_at(const LineView<T>& line, int channel, int position) {
+  const int at = line.factor == 1 ? position : position / line.factor;
+  return line.grad[channel * line.grad_plane + at * line.grad_step];
 }
 
 template <class T>
-__device__ T color_at(const KatoGradientParams<T>& p, const LineView<T>& line, int channel,
-                      int position) {
-  return p.image[(line.mesh * p.num_channels + channel) * line.num_pixels + line.first +
-                 position * line.step];
+__device__ T color_at(const LineView<T>& line, int channel, int position) {
+  return line.color[channel * line.plane + position * line.step];
 }
 
 // How much the loss falls if pixels take the color of another one; a silhouette changes by 1.
 template <int kChannels, class T>
 class Gain {
  public:
-  __device__ Gain(const KatoGradientParams<T>& p, const LineView<T>& line, int other)
-      : p_(p), line_(line), other_(other) {
-    for (int c = 0; c < kChannels; ++c) color_[c] = color_at(p, line, c, other);
+  __device__ Gain(int num_channels, const LineView<T>& line, int other)
+      : num_channels_(num_channels), line_(line), other_(other) {
+    for (int c = 0; c < kChannels; ++c) color_[c] = color_at(line, c, other);
   }
 
   // `worth` is the sum over the channels of color times gradient, of a silhouette the gradient; a
@@ -85,17 +90,17 @@ class Gain {
   __device__ T of(int position, T worth, bool is_beyond) const {
     if (kChannels == kSilhouette) return is_beyond ? -worth : worth;
     T other = T(0);
-    const int count = kChannels > 0 ? kChannels : p_.num_channels;
+    const int count = kChannels > 0 ? kChannels : num_channels_;
     for (int c = 0; c < count; ++c) {
-      const T color = kChannels > 0 ? color_[c] : color_at(p_, line_, c, other_);
-      other += grad_at(p_, line_, c, position) * color;
+      const T color = kChannels > 0 ? color_[c] : color_at(line_, c, other_);
+      other += grad_at(line_, c, position) * color;
     }
     const T gain = worth - other;
     return gain > T(0) ? gain : T(0);
   }
 
  private:
-  const KatoGradientParams<T>& p_;
+  int num_channels_;
   const LineView<T>& line_;
   int other_;
   T color_[kChannels > 0 ? kChannels : 1];
@@ -201,7 +206,7 @@ __device__ Meeting<T> meet(const LineView<T>& line, const Run<T>& run, int e, T 
 template <int kChannels, class T>
 __device__ void pull_beyond(const KatoGradientParams<T>& p, const LineView<T>& line,
                             const PullingPixels<T>& pixels, const Meeting<T>& m, T& on_a, T& on_b) {
-  const Gain<kChannels, T> gain(p, line, m.inner);
+  const Gain<kChannels, T> gain(p.num_channels, line, m.inner);
   const T eps_a = signed_eps(m.edge, m.lever_a, p.eps);
   const T eps_b = signed_eps(m.edge, m.lever_b, p.eps);
   for (int k = 0; k < pixels.count; ++k) {
@@ -223,15 +228,15 @@ __device__ void pull_within(const KatoGradientParams<T>& p, const LineView<T>& l
   const int far = static_cast<int>(far_pixel(a, b, c, m.edge.outwards, u, line.length));
   const int low = std::max(std::min(m.inner, far), run.start);
   const int high = std::min(std::max(m.inner, far), run.end);
-  const Gain<kChannels, T> gain(p, line, m.inner + static_cast<int>(m.edge.outwards));
+  const Gain<kChannels, T> gain(p.num_channels, line, m.inner + static_cast<int>(m.edge.outwards));
   for (int position = low; position <= high; ++position) {
     T worth = T(0);
     if (kChannels == kSilhouette) {
-      worth = grad_at(p, line, 0, position);
+      worth = grad_at(line, 0, position);
       if (!(worth > T(0))) continue;
     } else {
       for (int ch = 0; ch < p.num_channels; ++ch) {
-        worth += color_at(p, line, ch, position) * grad_at(p, line, ch, position);
+        worth += color_at(line, ch, position) * grad_at(line, ch, position);
       }
     }
     const T value = gain.of(position, worth, false), t = static_cast<T>(position) - m.crossed;
