@@ -42,4 +42,16 @@ NR3D_HD void correct_perspective(const T w[3], T depth, const T z[3], T correcte
   for (int k = 0; k < 3; ++k) corrected[k] = w[k] * depth / z[k];
 }
 
+// The vertices of the face that a pixel shows, in drawing order, and its weights on the surface.
+// `pixel` counts those of all meshes.
+template <class T>
+NR3D_HD void surface_weights(const Fragments<T>& seen, int64_t mesh, int64_t pixel, int64_t face,
+                             int32_t corners[3], T w[3]) {
+  const T* vertices = vertices_of(seen, mesh);
+  T z[3];
+  corners_of(seen, face, corners);
+  for (int k = 0; k < 3; ++k) z[k] = vertices[3 * static_cast<int64_t>(corners[k]) + 2];
+  correct_perspective(seen.weights + 3 * pixel, seen.depth[pixel], z, w);
+}
+
 }  // namespace nr3d

@@ -55,7 +55,8 @@ NR3D_HD AxisPosition<T> axis_position(T weight, int64_t side, T eps) {
 template <class T>
 NR3D_HD Texels<T> texels_at(const T weights[3], bool is_back, int64_t side, T eps) {
   AxisPosition<T> axes[3];
-  for (int k = 0; k < 3; ++k) axes[k] = axis_position(weights[is_back ? 2 - k : k], side, eps);
+  for (int k = 0; k < 3; ++k)
+    axes[k] = axis_position(is_back ? weights[2 - k] : weights[k], side, eps);
   Texels<T> texels;
   for (int n = 0; n < 8; ++n) {
     texels.at[n] = 0;
@@ -67,6 +68,25 @@ NR3D_HD Texels<T> texels_at(const T weights[3], bool is_back, int64_t side, T ep
     }
   }
   return texels;
+}
+
+// Those of a pixel that shows `face`. `pixel` counts those of all meshes.
+template <class T>
+NR3D_HD Texels<T> texels_of(const Fragments<T>& seen, int64_t mesh, int64_t pixel, int64_t face,
+                            int64_t side, T eps) {
+  int32_t corners[3];
+  T w[3];
+  surface_weights(seen, mesh, pixel, face, corners, w);
+  return texels_at(w, face >= seen.num_faces, side, eps);
+}
+
+// Whether texel n is one of those before it: at the end of an axis the upper is the lower one. Its
+// weight is 0 then.
+template <class T>
+NR3D_HD bool is_repeated(const Texels<T>& texels, int n) {
+  bool found = false;
+  for (int k = 0; k < 3; ++k) found |= (n >> k & 1) && texels.at[n] == texels.at[n ^ 1 << k];
+  return found;
 }
 
 }  // namespace nr3d

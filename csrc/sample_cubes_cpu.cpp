@@ -9,20 +9,6 @@
 namespace nr3d {
 namespace {
 
-// Give fn(texels) of a pixel that shows `face`. Params: of sampling or of its gradient.
-template <class T>
-NR3D_HD Texels<T> texels_of(const Fragments<T>& seen, int64_t mesh, int64_t pixel, int64_t face,
-                            int64_t side, T eps) {
-  int32_t corners[3];
-  corners_of(seen, face, corners);
-  T z[3], w[3];
-  for (int k = 0; k < 3; ++k) {
-    z[k] = vertices_of(seen, mesh)[3 * static_cast<int64_t>(corners[k]) + 2];
-  }
-  correct_perspective(seen.weights + 3 * pixel, seen.depth[pixel], z, w);
-  return texels_at(w, face >= seen.num_faces, side, eps);
-}
-
 template <class T>
 void sample_row(const SampleCubesParams<T>& p, int64_t mesh, int row) {
   const Fragments<T>& seen = p.seen;

@@ -19,7 +19,10 @@ struct VoxelizeParams {
 };
 
 // The order in which each of the three passes takes the axes: a column runs along the last one.
-constexpr int kVoxelizePasses[3][3] = {{2, 1, 0}, {0, 2, 1}, {0, 1, 2}};
+struct PassAxes {
+  int axis[3];
+};
+NR3D_HD PassAxes axes_of_pass(int pass) { return {{pass == 0 ? 2 : 0, pass == 1 ? 2 : 1, pass}}; }
 
 // Mesh frame to grid: cell i is [i, i+1). The cube leaves half a cell free on each side.
 template <class T>

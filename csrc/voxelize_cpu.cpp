@@ -58,8 +58,9 @@ void mark_faces(const VoxelizeParams<T>& p, const T* vertices, PaddedGrid& grid)
       for (int axis = 0; axis < 3; ++axis) corners[k][axis] = to_grid(vertex[axis], p.resolution);
       mark_corner(corners[k], p.resolution, grid);
     }
-    for (const auto& axes : kVoxelizePasses) {
-      mark_columns(column_face(corners, axes, p.resolution), axes, p.resolution, grid);
+    for (int pass = 0; pass < 3; ++pass) {
+      const PassAxes axes = axes_of_pass(pass);
+      mark_columns(column_face(corners, axes.axis, p.resolution), axes.axis, p.resolution, grid);
     }
   }
 }
