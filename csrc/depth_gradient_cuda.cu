@@ -31,7 +31,7 @@ __global__ void __launch_bounds__(kFaceThreads)
           T* const to = corner_sums + 3 * corner_place(seen, own, k);
 #pragma unroll
           for (int axis = 0; axis < 3; ++axis) {
-            if (lane == 3 * k + axis) to[axis] = grad[3 * k + axis];
+            if (lane == (3 * k + axis) % kFaceLanes) to[axis] = grad[3 * k + axis];
           }
         }
       });

@@ -8,8 +8,9 @@
 namespace nr3d {
 
 constexpr int kFaceThreads = 128;
-constexpr int kFaceWarps = kFaceThreads / kWarpSize;  // each has a face
-constexpr unsigned kLargeBox = 4096;                  // pixels: more are shared by the whole block
+constexpr int kFaceLanes = 8;  // have a face: most are seen in few pixels
+constexpr int kFacesOfBlock = kFaceThreads / kFaceLanes;
+constexpr unsigned kLargeBox = 512;  // pixels: more are shared by the whole block
 
 // The side of a face that is seen, and the rectangle of pixels that may show it.
 template <class T>
@@ -52,7 +53,6 @@ template <int kCount, class T, class Add>
 __device__ inline bool add_pixels(const Fragments<T>& seen, const SeenFace<T>& own, unsigned first,
                                   unsigned step, T (&sums)[kCount], Add& add) {
   bool found = false;
-  for (int k = 0; k < kCount; ++k) sums[k] = T(0);
   for (unsigned n = first; n < own.count; n += step) {
     const int64_t pixel = pixel_of(seen, own, n);
     if (seen.face_index[pixel] != own.face) continue;
@@ -62,47 +62,54 @@ __device__ inline bool add_pixels(const Fragments<T>& seen, const SeenFace<T>& o
   return found;
 }
 
+// The same of a large face by all threads of the block. The first warp gets the sums.
+template <int kCount, class T, class Add>
+__device__ inline void add_large(const Fragments<T>& seen, const SeenFace<T>& own, T* room,
+                                 T (&sums)[kCount], Add& add) {
+  for (int k = 0; k < kCount; ++k) sums[k] = T(0);
+  add_pixels(seen, own, threadIdx.x, kFaceThreads, sums, add);
+  sum_of_block(sums, room);
+  if (threadIdx.x >= kWarpSize) return;
+  for (int k = 0; k < kCount; ++k) sums[k] = __shfl_sync(kWholeWarp, sums[k], 0);
+}
+
 // Sum over the pixels of all faces of all meshes, in blocks of kFaceThreads, blocks_for_faces of
-// them: add(face, pixel, sums) adds what a pixel gives; store(face, sums, lane) is called by all
-// lanes of a warp, which have the same sums. Of faces that are not seen the sums are 0.
+// them: add(face, pixel, sums) adds what a pixel gives; store(face, sums, lane) is called by
+// kFaceLanes lanes, which have the same sums. Of faces that are not seen the sums are 0.
 template <int kCount, class T, class Add, class Store>
 __device__ inline void sum_faces(const Fragments<T>& seen, Add add, Store store) {
-  __shared__ T room[kFaceWarps * kCount];
-  __shared__ bool is_large[kFaceWarps];
-  const int warp = threadIdx.x / kWarpSize, lane = threadIdx.x % kWarpSize;
-  const int64_t first = static_cast<int64_t>(blockIdx.x) * kFaceWarps;
-  const int64_t number = first + warp;
-  T sums[kCount];
-  if (lane == 0) is_large[warp] = false;
-  if (number < seen.num_meshes * seen.num_faces) {
-    const auto own = seen_face(seen, number / seen.num_faces, number % seen.num_faces);
-    if (own.count > kLargeBox) {
-      if (lane == 0) is_large[warp] = true;
-    } else {
-      const bool found = add_pixels(seen, own, lane, kWarpSize, sums, add);
-      if (__any_sync(kWholeWarp, found)) {
-        for (int k = 0; k < kCount; ++k) sums[k] = sum_of_warp(sums[k]);
-      }
-      store(own, sums, lane);
+  __shared__ T room[kFaceThreads / kWarpSize * kCount];
+  __shared__ bool is_large[kFacesOfBlock];
+  const int group = threadIdx.x / kFaceLanes, lane = threadIdx.x % kFaceLanes;
+  const int64_t first = static_cast<int64_t>(blockIdx.x) * kFacesOfBlock;
+  const bool exists = first + group < seen.num_meshes * seen.num_faces;
+  const auto face_of = [&](int64_t i) {
+    return seen_face(seen, i / seen.num_faces, i % seen.num_faces);
+  };
+  T sums[kCount] = {};
+  {
+    const SeenFace<T> own = exists ? face_of(first + group) : SeenFace<T>{};
+    const bool is_small = own.count <= kLargeBox;
+    if (lane == 0) is_large[group] = !is_small;
+    const bool found = is_small && add_pixels(seen, own, lane, kFaceLanes, sums, add);
+    if (__any_sync(kWholeWarp, found)) {
+      for (int k = 0; k < kCount; ++k) sums[k] = sum_of_lanes<kFaceLanes>(sums[k]);
     }
+    if (exists && is_small) store(own, sums, lane);
   }
   __syncthreads();
-  for (int other = 0; other < kFaceWarps; ++other) {
+  for (int other = 0; other < kFacesOfBlock; ++other) {
     if (!is_large[other]) continue;
-    const int64_t large = first + other;
-    const auto own = seen_face(seen, large / seen.num_faces, large % seen.num_faces);
-    add_pixels(seen, own, threadIdx.x, kFaceThreads, sums, add);
-    sum_of_block(sums, room);
-    if (warp != 0) continue;
-    for (int k = 0; k < kCount; ++k) sums[k] = __shfl_sync(kWholeWarp, sums[k], 0);
-    store(own, sums, lane);
+    const SeenFace<T> own = face_of(first + other);
+    add_large(seen, own, room, sums, add);
+    if (group == 0) store(own, sums, lane);
   }
   __syncthreads();  // who calls again writes to is_large
 }
 
 template <class T>
 dim3 blocks_for_faces(const Fragments<T>& seen) {
-  return blocks_for(seen.num_meshes * seen.num_faces, kFaceWarps);
+  return blocks_for(seen.num_meshes * seen.num_faces, kFacesOfBlock);
 }
 
 // Where the corners of a face have their numbers in [M, F, 3, channels], corner k in drawing order.

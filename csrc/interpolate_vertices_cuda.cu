@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(kFaceThreads, 4)
         [&](const SeenFace<T>& own, const T(&sums)[3 * kChannels], int lane) {
 #pragma unroll
           for (int l = 0; l < 3 * kChannels; ++l) {
-            if (lane != l || l / 3 >= count) continue;
+            if (lane != l % kFaceLanes || l / 3 >= count) continue;
             corner_sums[corner_place(seen, own, l % 3) * p.num_channels + first + l / 3] = sums[l];
           }
         });

@@ -4,11 +4,18 @@
 
 namespace nr3d {
 
+// The sum over each kLanes neighbouring lanes, a power of 2, which all of them get. All lanes of
+// the warp must come here.
+template <int kLanes, class T>
+__device__ inline T sum_of_lanes(T value) {
+  for (int by = kLanes / 2; by > 0; by /= 2) value += __shfl_xor_sync(kWholeWarp, value, by);
+  return value;
+}
+
 // The sum over a warp, which every lane gets.
 template <class T>
 __device__ inline T sum_of_warp(T value) {
-  for (int by = kWarpSize / 2; by > 0; by /= 2) value += __shfl_xor_sync(kWholeWarp, value, by);
-  return value;
+  return sum_of_lanes<kWarpSize>(value);
 }
 
 // The sums over a block of each of the values of its threads; thread 0 gets them. `room` is shared

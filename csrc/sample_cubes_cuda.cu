@@ -7,7 +7,9 @@ namespace nr3d {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kChannels = 4;  // of 8 texels: one for each lane
+constexpr int kCubeThreads = 128;
+constexpr int kCubeWarps = kCubeThreads / kWarpSize;  // each has a cube
+constexpr int kChannels = 4;                          // of 8 texels: one for each lane
 
 // One thread for each pixel.
 template <class T>
@@ -94,13 +96,13 @@ __device__ void add_mesh(const SampleCubesGradientParams<T>& p, const SeenFace<T
 
 // One warp for each cube: it goes through the meshes that the cube serves.
 template <class T>
-__global__ void __launch_bounds__(kFaceThreads)
+__global__ void __launch_bounds__(kCubeThreads)
     differentiate_cubes(SampleCubesGradientParams<T> p, Fault* fault) {
-  __shared__ Stage<T> stages[kFaceWarps];
+  __shared__ Stage<T> stages[kCubeWarps];
   const Fragments<T>& seen = p.seen;
   watch_fragments(seen, fault);
   const int warp = threadIdx.x / kWarpSize, lane = threadIdx.x % kWarpSize;
-  const int64_t number = static_cast<int64_t>(blockIdx.x) * kFaceWarps + warp;
+  const int64_t number = static_cast<int64_t>(blockIdx.x) * kCubeWarps + warp;
   if (number >= p.num_rows * seen.num_faces) return;
   const int64_t row = number / seen.num_faces, face = number % seen.num_faces;
   T* cube = p.grad_cubes + number * p.side * p.side * p.side * p.num_channels;
@@ -128,7 +130,7 @@ void sample_cubes_gradient_cuda(const SampleCubesGradientParams<T>& p, const Cud
   const int64_t size = num_cubes * p.side * p.side * p.side * p.num_channels;
   fill_bytes(p.grad_cubes, 0, size * sizeof(T), place);
   if (size * seen.num_meshes * num_pixels(seen) == 0) return;
-  NR3D_LAUNCH((differentiate_cubes<T>), blocks_for(num_cubes, kFaceWarps), kFaceThreads, 0, place,
+  NR3D_LAUNCH((differentiate_cubes<T>), blocks_for(num_cubes, kCubeWarps), kCubeThreads, 0, place,
               p, place.fault);
 }
 

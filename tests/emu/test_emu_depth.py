@@ -32,12 +32,12 @@ def test_depth_gradient_agrees(emulated, monkeypatch, size, dtype):
     assert_same_bits(KEPT, f"{size} {dtype}", grad)
 
 
-def test_a_face_that_fills_a_large_image(emulated, monkeypatch):
+def test_a_face_that_fills_the_image(emulated, monkeypatch):
     vertices, faces = meshes(torch.float64, num_meshes=1)
-    seen = fragments(monkeypatch, (vertices, faces[[8]]), (65, 80))
-    grad_depth = noise(1, 65, 80, dtype=torch.float64)
+    seen = fragments(monkeypatch, (vertices, faces[[8]]), (30, 33))
+    grad_depth = noise(1, 30, 33, dtype=torch.float64)
     grad = torch.ops.nr3d.depth_gradient(*seen, grad_depth)
-    assert int((seen[2] >= 0).sum()) > 4096
+    assert int((seen[2] >= 0).sum()) >= 900  # more than csrc/face_pixels.h: kLargeBox
     assert_close(grad, on_cpu(monkeypatch, torch.ops.nr3d.depth_gradient, *seen, grad_depth))
     assert_same_bits(KEPT, "large", grad)
 

@@ -18,8 +18,8 @@ def two_meshes(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     return torch.stack([sphere, stretched.double()]).to(dtype), faces
 
 
-def snail(size: int) -> tuple[Tensor, Tensor]:
-    """Walls at right angles: a corridor that leads from outside into the middle, and a closed room."""
+def snail() -> tuple[Tensor, Tensor]:
+    """Walls at right angles: a corridor that leads from outside into the middle."""
     corners = [(-0.4, -0.4), (-0.4, 0.4), (0.4, 0.4), (0.4, -0.2), (-0.2, -0.2), (-0.2, 0.2)]
     corners += [(0.2, 0.2), (0.2, 0.0), (0.0, 0.0), (0.0, 0.2)]
     points, faces = [], []
@@ -43,11 +43,23 @@ def test_voxels_are_those_of_the_cpu(emulated, monkeypatch, resolution, fill, dt
     assert voxels[0].any() and not voxels[0].all()
 
 
-@pytest.mark.parametrize("resolution", [24, 40])
-def test_outside_finds_its_way_round_corners(emulated, monkeypatch, resolution):
-    arguments = (*snail(resolution), resolution, True)
+def bottle() -> tuple[Tensor, Tensor]:
+    """A box without a lid."""
+    corners = [(x, y, z) for x in (-0.3, 0.3) for y in (-0.3, 0.3) for z in (-0.4, 0.4)]
+    walls = [(0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4)]
+    faces = [face for a, b, c, d in walls for face in ((a, b, c), (a, c, d))]
+    return torch.tensor([corners], dtype=torch.float64), torch.tensor(faces)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("mesh", "resolution"), [(snail, 24), (bottle, 40)])
+def test_outside_finds_its_way_in(emulated, monkeypatch, mesh, resolution, sign, turns):
+    vertices, faces = mesh()
+    arguments = (sign * vertices.roll(turns, dims=-1), faces, resolution, True)
     voxels = torch.ops.nr3d.voxelize(*arguments)
     assert torch.equal(voxels, on_cpu(monkeypatch, torch.ops.nr3d.voxelize, *arguments))
+    assert not voxels[0, resolution // 2, resolution // 2, resolution // 2]
 
 
 def test_nothing_is_nowhere(emulated):
