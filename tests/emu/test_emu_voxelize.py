@@ -59,7 +59,8 @@ def test_outside_finds_its_way_in(emulated, monkeypatch, mesh, resolution, sign,
     arguments = (sign * vertices.roll(turns, dims=-1), faces, resolution, True)
     voxels = torch.ops.nr3d.voxelize(*arguments)
     assert torch.equal(voxels, on_cpu(monkeypatch, torch.ops.nr3d.voxelize, *arguments))
-    assert not voxels[0, resolution // 2, resolution // 2, resolution // 2]
+    inside = (sign * torch.tensor([-0.1, -0.1, 0.0]).roll(turns) + 0.5) * resolution
+    assert not voxels[0][tuple(inside.int())]
 
 
 def test_nothing_is_nowhere(emulated):
