@@ -17,7 +17,7 @@ void interpolate_row(const InterpolateVerticesParams<T>& p, int64_t mesh, int ro
   const T* values = p.values + (p.num_rows > 1 ? mesh : 0) * seen.num_vertices * p.num_channels;
   T* image = p.image + mesh * p.num_channels * plane;
   int32_t face = -1, corners[3] = {};
-  T z[3], w[3];
+  T z[3] = {}, w[3];
   for (int64_t i = from; i < from + seen.width; ++i) {
     const int64_t at = mesh * plane + i;
     if (seen.face_index[at] < 0) {

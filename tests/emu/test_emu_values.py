@@ -112,7 +112,11 @@ BAD = {
         (2, 20, 36),
         -2,
     ),
-    "faces must hold vertex indices inside [0, 12), got 12 at [4, 1]": (1, (4, 1), 12),
+    "faces must hold vertex indices inside [0, 12), got 2147483647 at [4, 1]": (
+        1,
+        (4, 1),
+        2**31 - 1,
+    ),
     "faces must hold vertex indices inside [0, 12), got -1 at [0, 2]": (1, (0, 2), -1),
     "vertices must be finite, got nan at [1, 11, 2]": (0, (1, 11, 2), float("nan")),
     "vertices must be finite, got -inf at [2, 0, 0]": (0, (2, 0, 0), float("-inf")),
