@@ -11,7 +11,16 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-OPS = ("project", "rasterize", "silhouettes", "kato_gradient", "voxelize")
+OPS = (
+    "project",
+    "rasterize",
+    "silhouettes",
+    "kato_gradient",
+    "depth_gradient",
+    "interpolate_vertices",
+    "sample_cubes",
+    "voxelize",
+)
 OPTIONAL = ("torchvision", "wandb")
 PACKAGES = ("pytorch-lightning", "torchvision", "h5py", "omegaconf", "trimesh", "wandb")
 
@@ -50,6 +59,7 @@ def examine() -> list[Finding]:
         *_examine_ops(native, complaint),
         *(examine_cuda(native.cuda_status()) if native else []),
         *_examine_torch_devices(),
+        *(examine_drawing(device) for device in _devices() if native),
     ]
 
 
@@ -117,6 +127,28 @@ def _judge_driver(runtime: int, driver: int) -> Finding:
         )
         return Finding("CUDA driver", f"supports CUDA {format_cuda(driver)}", remedy)
     return Finding("CUDA driver", f"supports CUDA {format_cuda(driver)}")
+
+
+def examine_drawing(device: str) -> Finding:
+    """Draw a triangle on a device: what is built in may still not run there."""
+    subject = f"drawing on {device}"
+    triangle = torch.tensor([[[-1.0, -1.0, 2.0], [1.0, -1.0, 2.0], [0.0, 1.0, 2.0]]])
+    try:
+        face_index = torch.ops.nr3d.rasterize(
+            triangle.to(device), torch.tensor([[0, 1, 2]]).to(device), 4, 4, 0.1, 100.0, True
+        )[0]
+        covered = int((face_index >= 0).sum())
+    except (RuntimeError, ValueError) as error:
+        first_line = str(error).partition("\n")[0]
+        remedy = BUILD_WITH_CUDA if device != "cpu" else "run pip install -e . again"
+        return Finding(subject, first_line, remedy, is_fatal=device == "cpu")
+    if covered != 8:
+        return Finding(subject, f"{covered} of 8 pixels", "report this", is_fatal=device == "cpu")
+    return Finding(subject, "works")
+
+
+def _devices() -> list[str]:
+    return ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
 
 
 def _load_native() -> tuple[Any, str]:

@@ -29,6 +29,16 @@ def test_this_machine_is_in_order(capsys: pytest.CaptureFixture[str]) -> None:
         assert word in printed
 
 
+def test_a_triangle_is_drawn() -> None:
+    assert doctor.examine_drawing("cpu").state == "works"
+
+
+def test_a_device_that_cannot_draw_has_a_remedy() -> None:
+    finding = doctor.examine_drawing("meta")
+    assert "meta tensors" in finding.state
+    assert finding.remedy == doctor.BUILD_WITH_CUDA
+
+
 def test_a_good_gpu_needs_nothing() -> None:
     findings = doctor.examine_cuda(STATUS)
     assert not any(finding.remedy for finding in findings)
