@@ -193,6 +193,15 @@ def test_checkpoint_alone_can_be_evaluated(train: Train, tmp_path: Path) -> None
     assert json.loads((lonely.parent / "report.json").read_text())["mean"] == expected
 
 
+def test_where_the_images_are_changes_nothing(train: Train) -> None:
+    for place in ("file", "cpu"):
+        assert train(f"name={place}", f"dataset.resident={place}") == 0
+        assert f"images stay in {place}" in (only_run(place) / "log.txt").read_text()
+    assert_same_weights(only_run("file"), only_run("cpu"))
+    metrics = [(only_run(name) / "metrics.csv").read_text() for name in ("file", "cpu")]
+    assert metrics[0] == metrics[1]
+
+
 def test_bf16_survives(train: Train) -> None:
     assert train("trainer.precision=bf16-mixed", "trainer.max_steps=2") == 0
 
