@@ -39,8 +39,8 @@ class KatoAdam(Optimizer):
         lr: Learning rate.
         betas: Decay of the two moments.
         eps: Added to the root of the second moment.
-        compile: Compile the step by `torch.compile`: one pass over each parameter. Needs a C++
-            compiler on the CPU and Triton on CUDA, and some seconds in the first step.
+        fused: Make the step one pass over each parameter, by `torch.compile`. Needs a C++ compiler
+            on the CPU and Triton on CUDA, and some seconds in the first step.
 
     Raises:
         TypeError: If a setting is no number.
@@ -56,7 +56,7 @@ class KatoAdam(Optimizer):
         lr: float = 1e-3,
         betas: Sequence[float] = (0.9, 0.999),
         eps: float = 1e-8,
-        compile: bool = False,
+        fused: bool = False,
     ) -> None:
         check_range("KatoAdam", "lr", lr, at_least=0)
         if len(betas) != 2:
@@ -64,10 +64,10 @@ class KatoAdam(Optimizer):
         for beta in betas:
             check_range("KatoAdam", "betas", beta, at_least=0, below=1)
         check_range("KatoAdam", "eps", eps, above=0)
-        if not isinstance(compile, bool):
-            raise TypeError(f"KatoAdam: compile must be a bool, got {type(compile).__name__}")
+        if not isinstance(fused, bool):
+            raise TypeError(f"KatoAdam: fused must be a bool, got {type(fused).__name__}")
         super().__init__(params, {"lr": lr, "betas": tuple(betas), "eps": eps})
-        self._compiled = torch.compile(_step, fullgraph=True, dynamic=False) if compile else None
+        self._fused_step = torch.compile(_step, fullgraph=True, dynamic=False) if fused else None
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -98,8 +98,8 @@ class KatoAdam(Optimizer):
         means, squares = ([state[key] for state in states] for key in ("mean", "square"))
         steps = [state["step"] for state in states]
         scale = torch.full_like(steps[0], rate)
-        if self._compiled is not None or parameters[0].device.type != "cpu":
-            take_step = self._compiled or _step
+        if self._fused_step is not None or parameters[0].device.type != "cpu":
+            take_step = self._fused_step or _step
             take_step(parameters, grads, means, squares, steps, scale, betas, eps)
             return
         rates = _count(steps, scale, betas)

@@ -133,7 +133,7 @@ def plain_step(parameter: Tensor, grad: Tensor, state: dict[str, Any]) -> None:
     parameter.addcdiv_(mean * is_active, square.sqrt().add_(1e-8), value=-rate)
 
 
-@pytest.mark.parametrize("way", ["chunks", "lists", "compiled"])
+@pytest.mark.parametrize("way", ["chunks", "lists", "fused"])
 def test_every_way_gives_the_numbers_of_the_plain_step(
     way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,9 +142,9 @@ def test_every_way_gives_the_numbers_of_the_plain_step(
     plain = [parameter.detach().clone() for parameter in parameters]
     zeros = [{"step": 0, **{k: torch.zeros_like(p) for k in ("mean", "square")}} for p in plain]
     torch._dynamo.reset()
-    optimizer = KatoAdam(parameters, lr=0.01, compile=way == "compiled")
+    optimizer = KatoAdam(parameters, lr=0.01, fused=way == "fused")
     if way == "lists":  # what CUDA tensors take
-        monkeypatch.setattr(optimizer, "_compiled", optim._step)
+        monkeypatch.setattr(optimizer, "_fused_step", optim._step)
     for _ in range(12):
         for parameter, value, state in zip(parameters, plain, zeros, strict=True):
             parameter.grad = sparse_gradients(1, tuple(parameter.shape))[0].float()
@@ -158,7 +158,7 @@ def test_every_way_gives_the_numbers_of_the_plain_step(
 def test_a_changed_rate_compiles_nothing_new() -> None:
     parameter = nn.Parameter(torch.randn(40, 3))
     torch._dynamo.reset()
-    optimizer = KatoAdam([parameter], lr=0.1, compile=True)
+    optimizer = KatoAdam([parameter], lr=0.1, fused=True)
     run(optimizer, parameter, sparse_gradients(2, (40, 3)).float())
     with torch.compiler.set_stance("fail_on_recompile"):
         optimizer.param_groups[0]["lr"] = 0.01
@@ -186,13 +186,13 @@ def test_dtypes_of_one_group_are_updated_apart() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("compile", [False, True])
-def test_cuda_gives_the_numbers_of_the_cpu(compile: bool) -> None:
+@pytest.mark.parametrize("fused", [False, True])
+def test_cuda_gives_the_numbers_of_the_cpu(fused: bool) -> None:
     values, grads = torch.randn(300, 7), sparse_gradients(5, (300, 7)).float()
     there = nn.Parameter(values.cuda())
     here = nn.Parameter(values.clone())
     torch._dynamo.reset()
-    run(KatoAdam([there], lr=0.01, compile=compile), there, grads.cuda())
+    run(KatoAdam([there], lr=0.01, fused=fused), there, grads.cuda())
     run(KatoAdam([here], lr=0.01), here, grads)
     torch.testing.assert_close(there.cpu(), here, rtol=0, atol=5 * 2.4e-7)
 
@@ -260,7 +260,7 @@ def test_the_table_names_the_optimizers() -> None:
         ({"lr": "fast"}, TypeError, "^KatoAdam: lr must be a number, got str$"),
         ({"betas": (0.9, 1.0)}, ValueError, r"^KatoAdam: betas must be .*, got 1\.0$"),
         ({"betas": (0.9,)}, ValueError, "^KatoAdam: betas must be two numbers, got 1$"),
-        ({"compile": 1}, TypeError, "^KatoAdam: compile must be a bool, got int$"),
+        ({"fused": 1}, TypeError, "^KatoAdam: fused must be a bool, got int$"),
         ({"eps": 0.0}, ValueError, r"^KatoAdam: eps must be above 0, got 0\.0$"),
     ],
 )
