@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--batches", type=int, default=40, help="a round")
     parser.add_argument("--json", type=Path, help="write the figures here")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     section = check_config(compose("default", ["dataset.batch_size=64", *arguments.overrides]))
     dataset = section["dataset"]
     with tempfile.TemporaryDirectory() as folder:

@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", metavar="EXPERIMENT | key=value")
     parser.add_argument("--steps", type=int, default=20, help="timed steps of each kind")
     parser.add_argument("--json", type=Path, help="write the figures here")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     named = [text for text in arguments.overrides if "=" not in text]
     overrides = [text for text in arguments.overrides if "=" in text]
     config = check_config(compose(*(named or ["default"]), overrides))

@@ -187,6 +187,13 @@ class MultiViewDataModule(pl.LightningDataModule):
         rank, num_ranks = self._rank()
         dataset = MultiViewDataset(self.path, split=split, index=self.index, source=source)
         objects = self._objects(split, limit=limit)
+        if (
+            len(objects) < num_ranks
+        ):  # a process without any would wait for nobody, and others for it
+            raise ValueError(
+                f"MultiViewDataModule: {split} must have an object for each of the {num_ranks} "
+                f"processes, got {len(objects)}; use fewer devices or more val_objects"
+            )
         batches = EvaluationBatches(dataset, objects[rank::num_ranks], self.eval_batch_size)
         return self._loader(batches, source)
 

@@ -130,9 +130,8 @@ class ReconstructionModule(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the unweighted mean over the categories, all ranks together."""
         sums, counts = self._scores.sums.to(self.device), self._scores.counts.to(self.device)
-        if self.trainer.world_size > 1:
-            sums = self.all_gather(sums).sum(dim=0)  # type: ignore[union-attr]
-            counts = self.all_gather(counts).sum(dim=0)  # type: ignore[union-attr]
+        sums = self.trainer.strategy.reduce(sums, reduce_op="sum")
+        counts = self.trainer.strategy.reduce(counts, reduce_op="sum")
         mean = CategoryMean.from_sums(sums, counts).mean()
         self.log("val/iou", mean, prog_bar=True, rank_zero_only=False)
 
@@ -160,8 +159,8 @@ class ReconstructionModule(pl.LightningModule):
         """Log losses: their means over all processes in the steps whose row is written."""
         values = torch.stack([loss.detach() for loss in losses.values()])
         is_written = (self.global_step + 1) % self.trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
-        if self.trainer.world_size > 1 and is_written:
-            values = self.all_gather(values).mean(dim=0)  # type: ignore[union-attr]
+        if is_written:
+            values = self.trainer.strategy.reduce(values, reduce_op="mean")
         for name, value in zip(losses, values.unbind(), strict=True):
             self.log(name, value)
 

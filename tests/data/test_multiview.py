@@ -110,6 +110,10 @@ def test_ranks_share_the_batch(tiny_dataset: Path) -> None:
     cast(Any, module).trainer = SimpleNamespace(global_rank=0, world_size=3)
     with pytest.raises(ValueError, match="batch_size must be a multiple of the 3 devices, got 4"):
         module.train_dataloader()
+    with pytest.raises(
+        ValueError, match="val must have an object for each of the 3 .*, got 2; use"
+    ):
+        module.val_dataloader()
 
 
 def test_evaluation_shows_every_object_once(tiny_dataset: Path) -> None:
