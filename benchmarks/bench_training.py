@@ -4,6 +4,9 @@ Run: OMP_WAIT_POLICY=PASSIVE python -m benchmarks.bench_training [EXPERIMENT] [k
 Kato's recipe on the embedded dataset (nr3d dataset build synthetic -o data/synthetic.h5):
      ... bench_training model=kato dataset.batch_size=64 optimizer.name=kato_adam
 
+Several settings beside each other, taking turns step by step (the effects in docs/performance.md):
+     ... bench_training model=kato dataset.batch_size=64 --variant model.channels_last=false
+
 The parts are timed one after the other with the device idle in between, so on a GPU their sum is
 more than a step, in which they overlap. The steps are those of the Lightning loop, logging
 included, without validation; the first quarter of them warms up. On a GPU they are timed by events,
@@ -165,6 +168,29 @@ def time_steps(config: Config, steps: int) -> list[float]:
     return times.times()[steps // 4 :]
 
 
+def compare(configs: dict[str, Config], rounds: int, device: torch.device) -> None:
+    """Print the time of a step, its parts one after the other, of settings that take turns."""
+    running = {}
+    for name, config in configs.items():
+        data = build_data(config)
+        parts = Parts(build_module(config, categories=data.categories), config, device)
+        running[name] = (parts, iter(data.train_dataloader()))
+    totals: dict[str, list[float]] = {name: [] for name in running}
+    for round_number in range(rounds + 3):
+        for name, (parts, batches) in running.items():
+            clock = Clock(device)
+            parts.step(batches, clock)
+            if round_number >= 3:  # the first ones warm up
+                totals[name].append(sum(value for (value,) in clock.times.values()))
+    table = Table("settings", "median ms", "minimum ms", "of the first, median")
+    first = next(iter(totals.values()))
+    for name, values in totals.items():
+        ratio = statistics.median(b / a for a, b in zip(first, values, strict=True))
+        row = (statistics.median(values), min(values), ratio)
+        table.add_row(name, f"{row[0]:.0f}", f"{row[1]:.0f}", f"{row[2]:.2f}")
+    Console(width=120).print(table)
+
+
 def report(parts: dict[str, list[float]], steps: list[float], title: str) -> None:
     """Print the table of the parts, the renderer's share and the whole step."""
     table = Table(title=title)
@@ -192,12 +218,22 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", metavar="EXPERIMENT | key=value")
     parser.add_argument("--steps", type=int, default=20, help="timed steps of each kind")
     parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument(
+        "--variant", action="append", default=[], metavar="'KEY=VALUE ...'", help="settings beside"
+    )
     arguments = parser.parse_intermixed_args()
     named = [text for text in arguments.overrides if "=" not in text]
     overrides = [text for text in arguments.overrides if "=" in text]
     config = check_config(compose(*(named or ["default"]), overrides))
     use_cuda = config["trainer"]["accelerator"] != "cpu" and torch.cuda.is_available()
     device = torch.device("cuda", 0) if use_cuda else torch.device("cpu")
+    if arguments.variant:
+        configs = {" ".join(arguments.overrides): config}
+        for text in arguments.variant:
+            chosen = compose(*(named or ["default"]), [*overrides, *text.split()])
+            configs[text] = check_config(chosen)
+        compare(configs, arguments.steps, device)
+        return
     parts = time_parts(config, arguments.steps, device)
     steps = time_steps(config, arguments.steps * 4 // 3)
     report(parts, steps, f"{' '.join(arguments.overrides)} on {device}")

@@ -30,6 +30,7 @@ from nr3d.visualize import image_grid, save_png
 
 GRID_OBJECTS = 8
 STEPS_BETWEEN_AGREEMENTS = 10
+SECONDS_BETWEEN_UPDATES = 0.2
 SHOWN = {"train/loss": "loss", "val/iou": "val IoU"}
 
 
@@ -93,6 +94,7 @@ class Progress(pl.Callback):
         self._images = 0
         self._since = 0.0  # the start of training, later by the time spent in validation
         self._paused = 0.0
+        self._shown = 0.0
 
     @rank_zero_only
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -123,11 +125,12 @@ class Progress(pl.Callback):
         batch: MultiViewBatch,
         batch_idx: int,
     ) -> None:
-        """Advance the bar."""
+        """Advance the bar, now and then: reading a number waits for the GPU."""
         self._images += batch.images.shape[0] * batch.images.shape[1] * trainer.world_size
-        if self.bar is not None and self.task is not None:
-            step = trainer.global_step
-            self.bar.update(self.task, completed=step, numbers=self._numbers(trainer))
+        now = time.perf_counter()
+        if now - self._shown >= SECONDS_BETWEEN_UPDATES:
+            self._shown = now
+            self._show(trainer)
 
     @rank_zero_only
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -144,6 +147,7 @@ class Progress(pl.Callback):
     @rank_zero_only
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the bar."""
+        self._show(trainer)
         self._close()
 
     @rank_zero_only
@@ -152,6 +156,11 @@ class Progress(pl.Callback):
     ) -> None:
         """Close the bar before the error is printed."""
         self._close()
+
+    def _show(self, trainer: pl.Trainer) -> None:
+        if self.bar is not None and self.task is not None:
+            step = trainer.global_step
+            self.bar.update(self.task, completed=step, numbers=self._numbers(trainer))
 
     def _close(self) -> None:
         if self.bar is not None:
