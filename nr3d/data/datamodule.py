@@ -138,6 +138,7 @@ class MultiViewDataModule(pl.LightningDataModule):
             objects,
             device=device if place == "cuda" else "cpu",
             num_workers=self.num_workers,
+            start_method=self.start_method,
         )
         if is_main:
             log.info("loaded the images of %d objects in %.0f s", len(objects), held.seconds)

@@ -27,6 +27,7 @@ class ResidentImages:
         objects: Rows of the file to hold. [K]
         device: Where to hold them.
         num_workers: Processes that read ahead while loading; 0 reads in this one.
+        start_method: How they start; None for the platform's way.
 
     Raises:
         ValueError: If the file is damaged.
@@ -40,6 +41,7 @@ class ResidentImages:
         *,
         device: torch.device | str = "cpu",
         num_workers: int = 0,
+        start_method: str | None = None,
     ) -> None:
         start = time.perf_counter()
         num_objects, self.num_views = index.eyes.shape[:2]
@@ -58,6 +60,7 @@ class ResidentImages:
             _Pieces(ImageFile(path), objects, self.num_views),
             batch_size=None,
             num_workers=num_workers,
+            multiprocessing_context=start_method if num_workers else None,
         )
         for number, piece in enumerate(pieces):  # never more than some pieces beside the whole
             first = number * OBJECTS_PER_PIECE
