@@ -204,6 +204,7 @@ def test_cuda_graph_counts_its_replays() -> None:
     optimizers = [KatoAdam([parameter], lr=0.01) for parameter in (captured, eager)]
     captured.grad, eager.grad = grad.cuda(), grad.cuda()
     stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         optimizers[0].step()  # makes the state
         graph = torch.cuda.CUDAGraph()
