@@ -27,8 +27,10 @@ from nr3d.training.evaluation import Report, print_report, write_report
 from nr3d.training.evaluation import evaluate as evaluate_model
 from nr3d.training.metrics_log import MetricsLog
 from nr3d.training.module import ReconstructionModule
+from nr3d.training.processes import is_main_process, one_at_a_time
 from nr3d.training.reconstruction import reconstruct_photo
 from nr3d.training.run_folder import (
+    RUNS,
     RunFolder,
     create_run_folder,
     find_newest_checkpoint,
@@ -54,7 +56,7 @@ def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence
         command: The command line, for the run's folder.
 
     Returns:
-        False if a signal stopped training early.
+        False if a signal stopped training early; other processes than the main one say True.
     """
     config = check_config(compose(experiment or "default", overrides))
     resumed = find_resumed_run(config["resume"], config["name"]) if config["resume"] else None
@@ -67,8 +69,9 @@ def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence
     if resumed is None and config["init_from"]:
         path = find_checkpoint(Path(config["init_from"]))
         load_model_weights(module.model, read_checkpoint(path), path)
-    run = resumed or create_run_folder(config["name"])
-    run.record_start(to_yaml(config), command)
+    run = resumed or _start_run(config["name"])
+    if is_main_process():
+        run.record_start(to_yaml(config), command)
     with _log_to(run):
         log.info("%s: %s from step %d", run.path, config["experiment"], start_step)
         started = time.perf_counter()
@@ -83,7 +86,7 @@ def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence
         seconds = time.perf_counter() - started
         if not finished:
             log.info("stopped after %.0f s; go on with resume=%s", seconds, run.path)
-            return False
+            return not is_main_process()  # Lightning kills all if one of its children fails
         log.info("trained for %.0f s", seconds)
         _report_run(run, module, config)
     return True
@@ -155,17 +158,25 @@ def _resume_config(
     return config, int(checkpoint["global_step"])
 
 
+def _start_run(name: str) -> RunFolder:
+    """Make a run's folder; processes other than the main one are told later which it is."""
+    return create_run_folder(name) if is_main_process() else RunFolder(RUNS / name)
+
+
 def _build_embedded_dataset(config: Config) -> None:
     """Make the embedded dataset at its first use; every other one has to be there."""
     path = Path(config["dataset"]["path"])
     if path.exists() or path != Path(recipes.load_recipe(EMBEDDED).DEFAULT_PATH):
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    print(f"{path} does not exist yet; making it")
-    recipes.build(EMBEDDED, ["-o", str(path)])
+    with one_at_a_time(path):
+        if not path.exists():  # another process may have made it meanwhile
+            print(f"{path} does not exist yet; making it")
+            recipes.build(EMBEDDED, ["-o", str(path)])
 
 
 def _make_loggers(config: Config, run: RunFolder, start_step: int) -> list[Logger]:
+    if not is_main_process():
+        return []
     loggers: list[Logger] = [MetricsLog(run.metrics, start_step=start_step)]
     if config["logger"] == "wandb":
         from nr3d.training.wandb_logger import make_wandb_logger
@@ -176,7 +187,7 @@ def _make_loggers(config: Config, run: RunFolder, start_step: int) -> list[Logge
 
 def _report_run(run: RunFolder, module: ReconstructionModule, config: Config) -> None:
     """Evaluate the run's best checkpoint on the test split; on the main process only."""
-    if module.global_rank != 0:
+    if not is_main_process():
         return
     report = evaluate(run.path)
     log.info(
@@ -187,7 +198,13 @@ def _report_run(run: RunFolder, module: ReconstructionModule, config: Config) ->
 
 @contextmanager
 def _log_to(run: RunFolder) -> Iterator[None]:
-    """Send notes of nr3d to the terminal and the run's log; tracebacks to the log only."""
+    """Send notes of nr3d to the terminal and the run's log; tracebacks to the log only.
+
+    Of several processes only the main one does.
+    """
+    if not is_main_process():
+        yield
+        return
     to_file = logging.FileHandler(run.log, encoding="utf-8")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     to_terminal = logging.StreamHandler()

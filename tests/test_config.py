@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from nr3d.build import FAMILIES, SECTIONS, build_model, build_renderer, check_config
+from nr3d.build import (
+    FAMILIES,
+    SECTIONS,
+    build_model,
+    build_renderer,
+    build_trainer_settings,
+    check_config,
+)
 from nr3d.config import (
     GROUPS,
     compose,
@@ -100,6 +107,11 @@ def test_class_outside_the_tree_by_dotted_path() -> None:
         (["trainer.max_steps=1.5"], "trainer.max_steps: must be an int, got 1.5"),
         (["seed=true"], "seed: must be an int, got True"),
         (["trainer.precision=bf16"], "must be one of 32-true, 64-true, bf16-mixed, 16-mixed, got"),
+        (["trainer.compile=1"], "trainer.compile: must be true or false, got 1"),
+        (["trainer.num_node=2"], "unknown key; did you mean trainer.num_nodes?"),
+        (["model.channels_last=1"], "model.channels_last: must be true or false, got 1"),
+        (["dataset.resident=3"], "dataset.resident: must be a text, got 3"),
+        (["dataset.residence=cpu"], "unknown key; did you mean dataset.resident?"),
         (["logger=wand"], "logger: must be one of csv, wandb, got 'wand'; did you mean wandb?"),
         (["renderer.anti_aliasing=1"], "renderer.anti_aliasing: must be true or false, got 1"),
         (["renderer.name=kat"], "renderer.name: must be one of kato or a dotted path, got 'kat'"),
@@ -123,6 +135,18 @@ def test_constructor_complaints_name_the_section() -> None:
     config = check_config(compose("default", ["renderer.image_size=0"]))
     with pytest.raises(ConfigError, match="renderer: NeuralRenderer: image_size must be at least"):
         build_renderer(config)
+
+
+def test_trainer_settings_out_of_range() -> None:
+    config = check_config(compose("default", ["trainer.num_nodes=0"]))
+    with pytest.raises(ConfigError, match="trainer: trainer: num_nodes must be at least 1, got 0"):
+        build_trainer_settings(config)
+
+
+def test_fused_means_the_same_for_every_optimizer() -> None:
+    for name in ("adam", "kato_adam"):
+        config = check_config(compose("default", [f"optimizer.name={name}"]))
+        assert config["optimizer"]["fused"] is True
 
 
 def test_unknown_experiment() -> None:

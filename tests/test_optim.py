@@ -122,6 +122,103 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert torch.equal(whole, pieces)
 
 
+def plain_step(parameter: Tensor, grad: Tensor, state: dict[str, Any]) -> None:
+    """What the optimizer was before it worked on lists: one tensor, numbers for counters."""
+    state["step"] += 1
+    rate = 0.01 * math.sqrt(1 - 0.999 ** state["step"]) / (1 - 0.9 ** state["step"])
+    mean, square = state["mean"], state["square"]
+    is_active = (grad != 0).to(grad.dtype)
+    mean.addcmul_(grad - mean, is_active, value=1 - 0.9)
+    square.addcmul_(grad.square().sub_(square), is_active, value=1 - 0.999).clamp_(min=0)
+    parameter.addcdiv_(mean * is_active, square.sqrt().add_(1e-8), value=-rate)
+
+
+@pytest.mark.parametrize("way", ["chunks", "lists", "fused"])
+def test_every_way_gives_the_numbers_of_the_plain_step(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes: list[tuple[int, ...]] = [(64, 33), (50,), (), (4, 3, 5, 5)]
+    parameters = [nn.Parameter(torch.randn(shape)) for shape in shapes]
+    plain = [parameter.detach().clone() for parameter in parameters]
+    zeros = [{"step": 0, **{k: torch.zeros_like(p) for k in ("mean", "square")}} for p in plain]
+    torch._dynamo.reset()
+    optimizer = KatoAdam(parameters, lr=0.01, fused=way == "fused")
+    if way == "lists":  # what CUDA tensors take
+        monkeypatch.setattr(optimizer, "_fused_step", optim._step)
+    for _ in range(12):
+        for parameter, value, state in zip(parameters, plain, zeros, strict=True):
+            parameter.grad = sparse_gradients(1, tuple(parameter.shape))[0].float()
+            plain_step(value, parameter.grad, state)
+        optimizer.step()
+    for parameter, value in zip(parameters, plain, strict=True):
+        # Twelve steps of about 0.01, each rounded at the size of the value, below 4.
+        torch.testing.assert_close(parameter.detach(), value, rtol=0, atol=12 * 2.4e-7)
+
+
+def test_a_changed_rate_compiles_nothing_new() -> None:
+    parameter = nn.Parameter(torch.randn(40, 3))
+    torch._dynamo.reset()
+    optimizer = KatoAdam([parameter], lr=0.1, fused=True)
+    run(optimizer, parameter, sparse_gradients(2, (40, 3)).float())
+    with torch.compiler.set_stance("fail_on_recompile"):
+        optimizer.param_groups[0]["lr"] = 0.01
+        run(optimizer, parameter, sparse_gradients(2, (40, 3)).float())
+
+
+def test_counters_that_were_numbers_load() -> None:
+    parameter = nn.Parameter(torch.ones(3))
+    optimizer = KatoAdam([parameter], lr=0.1)
+    run(optimizer, parameter, torch.ones(2, 3))
+    stored = optimizer.state_dict()
+    stored["state"][0]["step"] = 2
+    optimizer.load_state_dict(stored)
+    step = optimizer.state[parameter]["step"]
+    assert isinstance(step, Tensor) and step == 2 and step.dtype == torch.float32
+
+
+def test_dtypes_of_one_group_are_updated_apart() -> None:
+    parameters = [nn.Parameter(torch.ones(3, dtype=d)) for d in (torch.float32, torch.float64)]
+    optimizer = KatoAdam(parameters, lr=0.1)
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    torch.testing.assert_close(parameters[0].double(), parameters[1], rtol=0, atol=1e-6)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("fused", [False, True])
+def test_cuda_gives_the_numbers_of_the_cpu(fused: bool) -> None:
+    values, grads = torch.randn(300, 7), sparse_gradients(5, (300, 7)).float()
+    there = nn.Parameter(values.cuda())
+    here = nn.Parameter(values.clone())
+    torch._dynamo.reset()
+    run(KatoAdam([there], lr=0.01, fused=fused), there, grads.cuda())
+    run(KatoAdam([here], lr=0.01), here, grads)
+    torch.testing.assert_close(there.cpu(), here, rtol=0, atol=5 * 2.4e-7)
+
+
+@pytest.mark.gpu
+def test_cuda_graph_counts_its_replays() -> None:
+    values, grad = torch.randn(300, 7), sparse_gradients(1, (300, 7))[0].float()
+    captured, eager = (nn.Parameter(values.cuda()) for _ in range(2))
+    optimizers = [KatoAdam([parameter], lr=0.01) for parameter in (captured, eager)]
+    captured.grad, eager.grad = grad.cuda(), grad.cuda()
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        optimizers[0].step()  # makes the state
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=stream):
+            optimizers[0].step()
+    for _ in range(4):
+        graph.replay()
+    torch.cuda.synchronize()
+    for _ in range(5):
+        optimizers[1].step()
+    assert torch.equal(captured, eager)
+    assert optimizers[0].state[captured]["step"] == 5
+
+
 def test_state_survives_saving() -> None:
     grads = sparse_gradients(8, (4, 3)).float()
     whole = nn.Parameter(torch.ones(4, 3))
@@ -164,6 +261,7 @@ def test_the_table_names_the_optimizers() -> None:
         ({"lr": "fast"}, TypeError, "^KatoAdam: lr must be a number, got str$"),
         ({"betas": (0.9, 1.0)}, ValueError, r"^KatoAdam: betas must be .*, got 1\.0$"),
         ({"betas": (0.9,)}, ValueError, "^KatoAdam: betas must be two numbers, got 1$"),
+        ({"fused": 1}, TypeError, "^KatoAdam: fused must be a bool, got int$"),
         ({"eps": 0.0}, ValueError, r"^KatoAdam: eps must be above 0, got 0\.0$"),
     ],
 )

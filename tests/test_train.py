@@ -165,6 +165,11 @@ def test_metrics_have_a_row_per_step(train: Train) -> None:
     assert rates[3] == pytest.approx(0.1 * rates[2])
 
 
+def column(run: Path, name: str) -> list[float]:
+    with (run / "metrics.csv").open() as file:
+        return [float(row[name]) for row in csv.DictReader(file) if row[name]]
+
+
 def test_seed_decides_the_weights(train: Train) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert train(f"name={name}", f"seed={seed}", "trainer.max_steps=2") == 0
@@ -193,8 +198,28 @@ def test_checkpoint_alone_can_be_evaluated(train: Train, tmp_path: Path) -> None
     assert json.loads((lonely.parent / "report.json").read_text())["mean"] == expected
 
 
+def test_where_the_images_are_changes_nothing(train: Train) -> None:
+    for place in ("file", "cpu"):
+        assert train(f"name={place}", f"dataset.resident={place}") == 0
+        assert f"images stay in {place}" in (only_run(place) / "log.txt").read_text()
+    assert_same_weights(only_run("file"), only_run("cpu"))
+    metrics = [(only_run(name) / "metrics.csv").read_text() for name in ("file", "cpu")]
+    assert metrics[0] == metrics[1]
+
+
 def test_bf16_survives(train: Train) -> None:
     assert train("trainer.precision=bf16-mixed", "trainer.max_steps=2") == 0
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own code
+def test_compiling_changes_rounding_only(train: Train) -> None:
+    for name in ("eager", "compiled"):
+        torch._dynamo.reset()
+        assert train(f"name={name}", f"trainer.compile={name == 'compiled'}".lower()) == 0
+    assert weights(only_run("eager")).keys() == weights(only_run("compiled")).keys()
+    losses = [column(only_run(name), "train/loss") for name in ("eager", "compiled")]
+    # Adam's first steps go by the sign of the gradient, so rounding is carried on.
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
 def test_wandb_is_offline_by_default(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from nr3d.checks import check_choice, check_count
@@ -15,9 +18,12 @@ from nr3d.data.batch import MultiViewBatch
 from nr3d.data.batches import EvaluationBatches, TrainingBatches
 from nr3d.data.format import Index, read_index
 from nr3d.data.multiview import MultiViewDataset
+from nr3d.data.residence import PLACES, choose_residence
+from nr3d.data.resident import ResidentImages
 
 SAMPLING = ("category", "object")
 START_METHODS = ("fork", "spawn", "forkserver")
+log = logging.getLogger("nr3d")
 
 
 class MultiViewDataModule(pl.LightningDataModule):
@@ -30,7 +36,7 @@ class MultiViewDataModule(pl.LightningDataModule):
     Args:
         path: HDF5 file as datasets/README.md specifies it.
         batch_size: Objects per training step, over all processes together.
-        num_workers: Processes that read ahead; 0 reads in this one.
+        num_workers: Processes that read ahead, or load what becomes resident; 0 reads in this one.
         views_per_object: Views of each object in a training batch.
         sampling: `category` draws the category first, then the object (Kato et al. 2018);
             `object` draws every object equally often.
@@ -38,6 +44,9 @@ class MultiViewDataModule(pl.LightningDataModule):
         val_objects: Validate on this many objects, spread over the split; None for all.
         eval_batch_size: Objects per evaluation batch, each with all its views.
         start_method: How workers start: fork, spawn or forkserver; None for the platform's way.
+        resident: Where the images of training and validation are while training: `cuda` (the GPU
+            that trains), `cpu`, `file`; `auto` takes the first of them that has room. The batches
+            are the same.
 
     Raises:
         ValueError: An argument out of range, or (on first use) a file that is no such dataset.
@@ -55,6 +64,7 @@ class MultiViewDataModule(pl.LightningDataModule):
         val_objects: int | None = None,
         eval_batch_size: int = 8,
         start_method: str | None = None,
+        resident: str = "auto",
     ) -> None:
         super().__init__()
         function = "MultiViewDataModule"
@@ -64,6 +74,7 @@ class MultiViewDataModule(pl.LightningDataModule):
         check_count(function, "seed", seed, at_least=0)
         check_count(function, "eval_batch_size", eval_batch_size)
         check_choice(function, "sampling", sampling, SAMPLING)
+        check_choice(function, "resident", resident, PLACES)
         if val_objects is not None:
             check_count(function, "val_objects", val_objects)
         if start_method is not None:
@@ -77,6 +88,7 @@ class MultiViewDataModule(pl.LightningDataModule):
         self.val_objects = val_objects
         self.eval_batch_size = eval_batch_size
         self.start_method = start_method
+        self.resident = resident
         self.start_step = 0
 
     @cached_property
@@ -105,8 +117,32 @@ class MultiViewDataModule(pl.LightningDataModule):
         return int(self.index.eyes.shape[1])
 
     def dataset(self, split: str) -> MultiViewDataset:
-        """Give the objects of one split."""
+        """Give the objects of one split, their images in the file."""
         return MultiViewDataset(self.path, split=split, index=self.index)
+
+    @cached_property
+    def resident_images(self) -> ResidentImages | None:
+        """The images of training and validation in memory, loaded on first use; None for `file`."""
+        device = self._device()
+        objects = np.union1d(self._objects("train"), self._objects("val", limit=self.val_objects))
+        num_bytes = len(objects) * self.num_views * 4 * math.prod(self.image_size)
+        place, reason = self._choose(num_bytes, device)
+        is_main = self._rank()[0] == 0
+        if is_main:
+            log.info("images stay in %s: %s", place, reason)
+        if place == "file":
+            return None
+        held = ResidentImages(
+            self.path,
+            self.index,
+            objects,
+            device=device if place == "cuda" else "cpu",
+            num_workers=self.num_workers,
+            start_method=self.start_method,
+        )
+        if is_main:
+            log.info("loaded the images of %d objects in %.0f s", len(objects), held.seconds)
+        return held
 
     def train_dataloader(self) -> DataLoader[MultiViewBatch]:
         """Give the batches of the steps from `start_step` on, without end."""
@@ -117,7 +153,9 @@ class MultiViewDataModule(pl.LightningDataModule):
                 f"got {self.batch_size}"
             )
         batches = TrainingBatches(
-            self.dataset("train"),
+            MultiViewDataset(
+                self.path, split="train", index=self.index, source=self.resident_images
+            ),
             batch_size=self.batch_size,
             views_per_object=self.views_per_object,
             by_category=self.sampling == "category",
@@ -126,42 +164,77 @@ class MultiViewDataModule(pl.LightningDataModule):
             rank=rank,
             num_ranks=num_ranks,
         )
-        return self._loader(batches)
+        return self._loader(batches, self.resident_images)
 
     def val_dataloader(self) -> DataLoader[MultiViewBatch]:
         """Give each object of the validation split once, or `val_objects` of them."""
-        return self._evaluation_loader("val", limit=self.val_objects)
+        return self._evaluation_loader("val", limit=self.val_objects, source=self.resident_images)
 
     def test_dataloader(self) -> DataLoader[MultiViewBatch]:
         """Give each object of the test split once, with all its views in order."""
-        return self._evaluation_loader("test", limit=None)
+        return self._evaluation_loader("test")
 
     def evaluation_dataloader(self, split: str) -> DataLoader[MultiViewBatch]:
         """Give each object of any split once, with all its views in order."""
-        return self._evaluation_loader(split, limit=None)
+        return self._evaluation_loader(split)
 
     def on_after_batch_transfer(self, batch: MultiViewBatch, dataloader_idx: int) -> MultiViewBatch:
         """Turn images into float32 where the batch is used: four times less to move."""
         return batch.to_float()
 
-    def _evaluation_loader(self, split: str, *, limit: int | None) -> DataLoader[MultiViewBatch]:
+    def _evaluation_loader(
+        self, split: str, *, limit: int | None = None, source: ResidentImages | None = None
+    ) -> DataLoader[MultiViewBatch]:
         rank, num_ranks = self._rank()
-        dataset = self.dataset(split)
-        objects = dataset.objects
-        if limit is not None and limit < len(objects):
-            objects = objects[np.arange(limit) * len(objects) // limit]
+        dataset = MultiViewDataset(self.path, split=split, index=self.index, source=source)
+        objects = self._objects(split, limit=limit)
+        if (
+            len(objects) < num_ranks
+        ):  # a process without any would wait for nobody, and others for it
+            raise ValueError(
+                f"MultiViewDataModule: {split} must have an object for each of the {num_ranks} "
+                f"processes, got {len(objects)}; use fewer devices or more val_objects"
+            )
         batches = EvaluationBatches(dataset, objects[rank::num_ranks], self.eval_batch_size)
-        return self._loader(batches)
+        return self._loader(batches, source)
 
-    def _loader(self, batches: Dataset[MultiViewBatch]) -> DataLoader[MultiViewBatch]:
-        """Load whole batches: the dataset makes them, so nothing is collated."""
+    def _objects(self, split: str, *, limit: int | None = None) -> NDArray[np.int64]:
+        """Give the rows of a split, or `limit` of them, spread evenly."""
+        objects = self.index.objects_of(split)
+        if limit is None or limit >= len(objects):
+            return objects
+        return objects[np.arange(limit) * len(objects) // limit]
+
+    def _loader(
+        self, batches: Dataset[MultiViewBatch], source: ResidentImages | None
+    ) -> DataLoader[MultiViewBatch]:
+        """Load whole batches: the dataset makes them, so nothing is collated.
+
+        What is in memory needs no workers, and what is on the GPU cannot be pinned.
+        """
+        num_workers = self.num_workers if source is None else 0
+        in_host_memory = source is None or source.device.type == "cpu"
         return DataLoader(
             batches,
             batch_size=None,
-            num_workers=self.num_workers,
-            pin_memory=torch.cuda.is_available(),
-            multiprocessing_context=self.start_method if self.num_workers else None,
+            num_workers=num_workers,
+            pin_memory=in_host_memory and torch.cuda.is_available(),
+            multiprocessing_context=self.start_method if num_workers else None,
         )
+
+    def _choose(self, num_bytes: int, device: torch.device) -> tuple[str, str]:
+        """Choose where images stay; the main process decides for all."""
+        if self.trainer is None:
+            return choose_residence(self.resident, num_bytes, device)
+        chosen: tuple[str, str] = self.trainer.strategy.broadcast(
+            choose_residence(
+                self.resident, num_bytes, device, num_processes=self.trainer.num_devices
+            )
+        )
+        return chosen
+
+    def _device(self) -> torch.device:
+        return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
 
     def _rank(self) -> tuple[int, int]:
         if self.trainer is None:

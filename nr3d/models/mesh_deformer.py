@@ -29,6 +29,8 @@ class MeshDeformer(nn.Module):
         subdivisions: Of the icosphere: 3 gives 642 vertices and 1280 faces.
         decoder_widths: Widths of the decoder's hidden layers.
         free_zero_coordinates: Let template coordinates that are exactly zero move.
+        channels_last: Lay images and convolutions out with the channels last, which is faster
+            (docs/performance.md); the values do not depend on it but for rounding.
 
     Raises:
         TypeError: If a count is no int.
@@ -49,12 +51,14 @@ class MeshDeformer(nn.Module):
         subdivisions: int = 3,
         decoder_widths: Sequence[int] = (1024, 2048),
         free_zero_coordinates: bool = False,
+        channels_last: bool = True,
     ) -> None:
         super().__init__()
         check_choice("MeshDeformer", "encoder", encoder, ENCODERS)
         template, faces = icosphere(subdivisions)
         encode = ENCODERS[encoder](in_channels=in_channels, image_size=image_size)
-        self.encoder = encode
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.encoder = encode.to(memory_format=self.layout)
         self.decoder = DeformationDecoder(
             template=template,
             dim_in=encode.dim_out,
@@ -82,8 +86,7 @@ class MeshDeformer(nn.Module):
         dtypes = (*FLOATS, *REDUCED_FLOATS)
         check_tensor("MeshDeformer", "images", images, shape=shape, dtypes=dtypes, like=self.faces)
         images = images.to(self.decoder.template.dtype)
-        # Channels last makes a CPU step a tenth to a fifth faster.
-        features = self.encoder(images.contiguous(memory_format=torch.channels_last))
+        features = self.encoder(images.contiguous(memory_format=self.layout))
         return Mesh(self.decoder(features), self.faces)
 
     def parameter_groups(self) -> list[dict[str, Any]]:

@@ -29,6 +29,8 @@ from nr3d.training.module import ReconstructionModule
 from nr3d.visualize import image_grid, save_png
 
 GRID_OBJECTS = 8
+STEPS_BETWEEN_AGREEMENTS = 10
+SECONDS_BETWEEN_UPDATES = 0.2
 SHOWN = {"train/loss": "loss", "val/iou": "val IoU"}
 
 
@@ -92,6 +94,7 @@ class Progress(pl.Callback):
         self._images = 0
         self._since = 0.0  # the start of training, later by the time spent in validation
         self._paused = 0.0
+        self._shown = 0.0
 
     @rank_zero_only
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -122,11 +125,12 @@ class Progress(pl.Callback):
         batch: MultiViewBatch,
         batch_idx: int,
     ) -> None:
-        """Advance the bar."""
+        """Advance the bar, now and then: reading a number waits for the GPU."""
         self._images += batch.images.shape[0] * batch.images.shape[1] * trainer.world_size
-        if self.bar is not None and self.task is not None:
-            step = trainer.global_step
-            self.bar.update(self.task, completed=step, numbers=self._numbers(trainer))
+        now = time.perf_counter()
+        if now - self._shown >= SECONDS_BETWEEN_UPDATES:
+            self._shown = now
+            self._show(trainer)
 
     @rank_zero_only
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -143,6 +147,7 @@ class Progress(pl.Callback):
     @rank_zero_only
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the bar."""
+        self._show(trainer)
         self._close()
 
     @rank_zero_only
@@ -151,6 +156,11 @@ class Progress(pl.Callback):
     ) -> None:
         """Close the bar before the error is printed."""
         self._close()
+
+    def _show(self, trainer: pl.Trainer) -> None:
+        if self.bar is not None and self.task is not None:
+            step = trainer.global_step
+            self.bar.update(self.task, completed=step, numbers=self._numbers(trainer))
 
     def _close(self) -> None:
         if self.bar is not None:
@@ -169,23 +179,33 @@ class Progress(pl.Callback):
 class StopOnSignals(pl.Callback):
     """End training after the step in progress at SIGINT or SIGTERM; a second one aborts.
 
-    Takes the place of Lightning's handler, which would end without a save.
+    Several processes agree every few steps, and end after the same one. Takes the place of
+    Lightning's handler, which would end without a save.
     """
 
     def __init__(self) -> None:
         self._previous: dict[int, Any] = {}
+        self._is_asked = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Install the handlers; in another thread than the main one signals are not ours."""
 
         def stop(number: int, frame: FrameType | None) -> None:
-            if trainer.should_stop:
+            if self._is_asked:
                 raise KeyboardInterrupt
-            trainer.should_stop = True
+            self._is_asked = True
+            if trainer.world_size == 1:
+                trainer.should_stop = True
 
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, stop)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *arguments: Any) -> None:
+        """Stop if any process was asked to."""
+        if trainer.world_size > 1 and trainer.global_step % STEPS_BETWEEN_AGREEMENTS == 0:
+            decide = trainer.strategy.reduce_boolean_decision
+            trainer.should_stop = decide(self._is_asked, all=False)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Put the old handlers back."""

@@ -53,6 +53,10 @@ class Checkpoints(pl.Callback):
         self.every = every
         self.best_iou = -1.0
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take the folder of the main process, the only one that made one."""
+        self.run = RunFolder(Path(trainer.strategy.broadcast(str(self.run.path))))
+
     def on_train_batch_end(self, trainer: pl.Trainer, *arguments: Any) -> None:
         """Save when it is time."""
         if self.every and trainer.global_step % self.every == 0:

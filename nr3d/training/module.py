@@ -92,6 +92,8 @@ class ReconstructionModule(pl.LightningModule):
         self._config = dict(config or {})
         self._scores = CategoryMean(len(categories))
         self._edges: Tensor | None = None
+        self._reconstruct: Callable[[Tensor], Mesh] = self.forward
+        self._compare = compare_views
 
     def forward(self, images: Tensor) -> Mesh:
         """Reconstruct one mesh per image. [B, 4, H, W] -> vertices [B, V, 3]"""
@@ -100,21 +102,22 @@ class ReconstructionModule(pl.LightningModule):
 
     def training_step(self, batch: MultiViewBatch, batch_index: int) -> Tensor:
         """Give the weighted loss of one batch of objects with a few views each."""
-        num_views = batch.images.shape[1]
-        mesh = self(batch.images.flatten(0, 1))  # [B * N, V, 3], the views of an object together
-        eyes = batch.eyes.repeat_interleave(num_views, dim=0)  # [B * N, N, 3]
-        rendered = self.renderer.silhouettes(mesh, eyes)  # type: ignore[operator]
-        target = batch.images[:, :, 3].repeat_interleave(num_views, dim=0)  # [B * N, N, H, W]
-        silhouette = silhouette_iou_loss(rendered.flatten(0, 1), target.flatten(0, 1))
-        loss: Tensor = self.weights.silhouette * silhouette
-        if self.weights.smoothness > 0:
-            smoothness = smoothness_loss(mesh.vertices, self._edges_of(mesh))
+        mesh = self._reconstruct(batch.images.flatten(0, 1))  # [B * N, V, 3]
+        edges = self._edges_of(mesh) if self.weights.smoothness > 0 else None
+        silhouette, smoothness = self._compare(self.renderer, mesh, batch.images, batch.eyes, edges)
+        loss = self.weights.silhouette * silhouette
+        shown = {"train/silhouette": silhouette}
+        if smoothness is not None:
             loss = loss + self.weights.smoothness * smoothness
-            self.log("train/smoothness", smoothness.detach())
-        self.log("train/silhouette", silhouette.detach())
-        self.log("train/loss", loss.detach(), prog_bar=True)
+            shown["train/smoothness"] = smoothness
+        self._log_losses({**shown, "train/loss": loss})
         self.log("lr", self.optimizers().param_groups[0]["lr"])  # type: ignore[union-attr]
         return loss
+
+    def compile_training(self) -> None:
+        """Compile what a training step computes; validation and checkpoints stay as they are."""
+        self._reconstruct = torch.compile(self.model.forward)
+        self._compare = torch.compile(compare_views)
 
     def validation_step(self, batch: MultiViewBatch, batch_index: int) -> None:
         """Collect the voxel IoU of every view."""
@@ -127,9 +130,8 @@ class ReconstructionModule(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the unweighted mean over the categories, all ranks together."""
         sums, counts = self._scores.sums.to(self.device), self._scores.counts.to(self.device)
-        if self.trainer.world_size > 1:
-            sums = self.all_gather(sums).sum(dim=0)  # type: ignore[union-attr]
-            counts = self.all_gather(counts).sum(dim=0)  # type: ignore[union-attr]
+        sums = self.trainer.strategy.reduce(sums, reduce_op="sum")
+        counts = self.trainer.strategy.reduce(counts, reduce_op="sum")
         mean = CategoryMean.from_sums(sums, counts).mean()
         self.log("val/iou", mean, prog_bar=True, rank_zero_only=False)
 
@@ -153,8 +155,41 @@ class ReconstructionModule(pl.LightningModule):
         """Store the configuration, so that a checkpoint alone can be evaluated."""
         checkpoint["hyper_parameters"] = self._config
 
+    def _log_losses(self, losses: Mapping[str, Tensor]) -> None:
+        """Log losses: their means over all processes in the steps whose row is written."""
+        values = torch.stack([loss.detach() for loss in losses.values()])
+        is_written = (self.global_step + 1) % self.trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
+        if is_written:
+            values = self.trainer.strategy.reduce(values, reduce_op="mean")
+        for name, value in zip(losses, values.unbind(), strict=True):
+            self.log(name, value)
+
     def _edges_of(self, mesh: Mesh) -> Tensor:
         """Give the template's edges, built at the first use; every mesh shares its faces."""
         if self._edges is None or self._edges.device != mesh.faces.device:
             self._edges = edges_with_opposite_vertices(mesh.faces)
         return self._edges
+
+
+def compare_views(
+    renderer: nn.Module, mesh: Mesh, images: Tensor, eyes: Tensor, edges: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """Give the losses of meshes beside every view of their objects.
+
+    Args:
+        renderer: Has `silhouettes(mesh, eyes)`.
+        mesh: The meshes that the N views of each object gave, together. B * N meshes
+        images: In [0, 1]. [B, N, 4, H, W]
+        eyes: [B, N, 3]
+        edges: Of the template, for the smoothness; None leaves it out. [E, 4]
+
+    Returns:
+        The silhouette loss, and the smoothness if asked for; scalars.
+    """
+    num_views = images.shape[1]
+    every_eye = eyes.repeat_interleave(num_views, dim=0)  # [B * N, N, 3]
+    rendered = renderer.silhouettes(mesh, every_eye)  # type: ignore[operator]
+    target = images[:, :, 3].repeat_interleave(num_views, dim=0)  # [B * N, N, H, W]
+    silhouette = silhouette_iou_loss(rendered.flatten(0, 1), target.flatten(0, 1))
+    smoothness = None if edges is None else smoothness_loss(mesh.vertices, edges)
+    return silhouette, smoothness

@@ -26,7 +26,8 @@ HARMLESS_WARNINGS = (
     ".*GPU available but not used.*",
     ".*resuming from a checkpoint that ended before the epoch ended.*",  # start_step handles it
     ".*LeafSpec.*",
-    ".*sync_dist=True.*",  # val/iou is gathered over the ranks by the module itself
+    ".*sync_dist=True.*",  # the module itself gathers what it logs
+    ".*attribute of a Tensor that is not a leaf.*",  # the compiler looks at meshes
 )
 
 
@@ -66,7 +67,11 @@ class TrainerSettings:
         accelerator: auto, cpu, gpu or another name that Lightning knows.
         devices: How many, a list of indices, or auto.
         strategy: auto, ddp or another name that Lightning knows.
+        num_nodes: Machines, each with as many devices (torchrun, SLURM).
         precision: Of the network; the renderer always computes in float32 or more.
+        compile: Compile network, losses and what is around the renderer by `torch.compile`, for
+            training only. Needs a C++ compiler on the CPU and Triton on CUDA, and up to a minute at
+            the start.
     """
 
     max_steps: int = 1000
@@ -77,10 +82,12 @@ class TrainerSettings:
     accelerator: str = "auto"
     devices: int | str | list[int] = 1
     strategy: str = "auto"
+    num_nodes: int = 1
     precision: Precision = "32-true"
+    compile: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("max_steps", "validate_every", "log_every"):
+        for name in ("max_steps", "validate_every", "log_every", "num_nodes"):
             check_count("trainer", name, getattr(self, name))
         check_count("trainer", "save_every", self.save_every, at_least=0)
         if self.drop_rate_at is not None:
@@ -106,6 +113,8 @@ def fit(
     """
     trainer = make_trainer(settings, run, loggers)
     data.start_step = start_step
+    if settings.compile:
+        module.compile_training()
     with quiet_lightning():
         trainer.fit(module, data, ckpt_path=str(run.last) if start_step else None)
     return trainer.global_step >= settings.max_steps
@@ -131,6 +140,7 @@ def make_trainer(
             accelerator=settings.accelerator,
             devices=settings.devices,
             strategy=settings.strategy,
+            num_nodes=settings.num_nodes,
             precision=settings.precision,
             logger=list(loggers),
             callbacks=callbacks,

@@ -50,12 +50,12 @@ def test_to_float_scales_once(tiny_dataset: Path) -> None:
 def test_pickle_and_fork_drop_the_handle(tiny_dataset: Path) -> None:
     dataset = MultiViewDataset(tiny_dataset, split="train")
     first = dataset[0]
-    assert dataset._file is not None
+    assert dataset.file._file is not None
     copy = pickle.loads(pickle.dumps(dataset))
-    assert copy._file is None and same(copy[0], first)
-    dataset._process = os.getpid() + 1  # what a forked child would find
-    handle = dataset._file
-    assert same(dataset[0], first) and dataset._file is not handle
+    assert copy.file._file is None and same(copy[0], first)
+    dataset.file._process = os.getpid() + 1  # what a forked child would find
+    handle = dataset.file._file
+    assert same(dataset[0], first) and dataset.file._file is not handle
 
 
 def test_batches_depend_on_seed_and_step_only(tiny_dataset: Path) -> None:
@@ -86,7 +86,11 @@ def test_workers_give_the_same_batches(tiny_dataset: Path, start_method: str) ->
     alone.start_step = 2
     expected = steps(alone, 5)
     helped = MultiViewDataModule(
-        path=str(tiny_dataset), batch_size=4, num_workers=2, start_method=start_method
+        path=str(tiny_dataset),
+        batch_size=4,
+        num_workers=2,
+        start_method=start_method,
+        resident="file",
     )
     helped.start_step = 2
     helped.dataset("train")[0]  # an open handle in this process
@@ -106,6 +110,10 @@ def test_ranks_share_the_batch(tiny_dataset: Path) -> None:
     cast(Any, module).trainer = SimpleNamespace(global_rank=0, world_size=3)
     with pytest.raises(ValueError, match="batch_size must be a multiple of the 3 devices, got 4"):
         module.train_dataloader()
+    with pytest.raises(
+        ValueError, match="val must have an object for each of the 3 .*, got 2; use"
+    ):
+        module.val_dataloader()
 
 
 def test_evaluation_shows_every_object_once(tiny_dataset: Path) -> None:
@@ -155,6 +163,7 @@ def test_facts_come_from_the_file(tiny_dataset: Path) -> None:
         ({"eval_batch_size": 0}, "eval_batch_size must be at least 1, got 0"),
         ({"val_objects": 0}, "val_objects must be at least 1, got 0"),
         ({"sampling": "categories"}, "sampling must be one of category, object, got 'categories'"),
+        ({"resident": "gpu"}, "resident must be one of auto, file, cpu, cuda, got 'gpu'"),
         ({"start_method": "thread"}, "start_method must be one of fork, spawn, forkserver"),
     ],
 )

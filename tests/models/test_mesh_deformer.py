@@ -138,3 +138,17 @@ def test_setting_messages(settings: dict[str, Any], error: type[Exception], mess
 def test_image_messages(images: Tensor, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=f"^MeshDeformer: {message}"):
         tiny()(images)
+
+
+def test_the_layout_changes_rounding_only(images: Tensor) -> None:
+    meshes, models = [], []
+    for channels_last in (False, True):
+        torch.manual_seed(0)
+        models.append(tiny(encoder="kato", channels_last=channels_last))
+        meshes.append(models[-1](images).vertices)
+    # Coordinates below 0.5, a sum of some thousand products behind each.
+    torch.testing.assert_close(meshes[0], meshes[1], rtol=0, atol=1e-6)
+    weight = models[1].encoder.convolutions[1].weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    models[0].load_state_dict(models[1].state_dict())
+    assert models[0].encoder.convolutions[1].weight.is_contiguous()
