@@ -100,8 +100,9 @@ NR3D_HD Vector<T> from_camera(const Camera<T>& camera, const Vector<T>& seen) {
 template <class T>
 NR3D_HD Vector<T> project_point(const Camera<T>& camera, const Vector<T>& point) {
   const Vector<T> seen = to_camera(camera, difference(point, camera.eye));
-  const T extent = camera.tangent > 0 ? seen.z * camera.tangent : static_cast<T>(1);
-  return {seen.x / extent, seen.y / extent, seen.z};
+  if (!(camera.tangent > 0)) return seen;
+  // Two divisions, as the authors' renderer rounds.
+  return {seen.x / seen.z / camera.tangent, seen.y / seen.z / camera.tangent, seen.z};
 }
 
 // The gradient of the point in the camera frame, from the gradient of its projection.

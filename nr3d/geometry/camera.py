@@ -116,7 +116,8 @@ def perspective(points: Tensor, *, viewing_angle: float = 30.0) -> Tensor:
     points = _as_points("perspective", points)
     check_range("perspective", "viewing_angle", viewing_angle, above=0.0, below=90.0)
     depth = points[..., 2:]
-    return torch.cat((points[..., :2] / (depth * math.tan(math.radians(viewing_angle))), depth), -1)
+    # Two divisions, as the authors' renderer rounds.
+    return torch.cat((points[..., :2] / depth / math.tan(math.radians(viewing_angle)), depth), -1)
 
 
 def orthographic(points: Tensor, *, scale: float = 1.0) -> Tensor:

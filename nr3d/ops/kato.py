@@ -67,6 +67,8 @@ def _kato_gradient(
     shape, dtypes = (vertices.shape[0], "C", *face_index.shape[1:]), (vertices.dtype,)
     check_tensor(name, "image", image, shape=shape, dtypes=dtypes, like=vertices)
     check_tensor(name, "grad_image", grad_image, shape=image.shape, dtypes=dtypes, like=vertices)
+    if image.shape[1] == 0:
+        return torch.zeros_like(vertices)  # nothing can pull
     image, grad_image = image.contiguous(), grad_image.contiguous()
     return differentiate(
         vertices, faces, face_index, image, grad_image, eps, num_channels=image.shape[1]

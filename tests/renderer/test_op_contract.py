@@ -150,6 +150,14 @@ def test_the_image_gradient_passes_unchanged():
     assert torch.equal(image.grad, grad_image)
 
 
+def test_an_image_without_channels_pulls_at_nothing():
+    vertices, faces, face_index, image, _ = arguments_of(soup(20, seed=4))
+    leaf = vertices.requires_grad_()
+    edged = kato_edges(image[:, :0], leaf, faces=faces, face_index=face_index)
+    edged.sum().backward()
+    assert not leaf.grad.any()
+
+
 def test_int32_and_int64_faces_are_one():
     scene = soup(20, seed=5)
     first = rasterize(scene.vertices, scene.faces, image_size=48)
