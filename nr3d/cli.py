@@ -124,7 +124,9 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("mesh", type=Path, help="an OBJ, GLB, glTF, PLY or STL file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="x.png or x.gif")
     parser.add_argument("--image-size", type=int, default=512, help="side in pixels (512)")
-    parser.add_argument("--distance", type=float, default=2.732, help="of the camera (2.732)")
+    parser.add_argument(
+        "--distance", type=float, help="of the camera (as far as it takes to see all of the mesh)"
+    )
     parser.add_argument("--elevation", type=float, default=30.0, help="degrees (30)")
     parser.add_argument("--azimuth", type=float, default=30.0, help="degrees (30)")
     parser.add_argument(

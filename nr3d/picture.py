@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
@@ -13,6 +14,9 @@ from nr3d.renderer import Lights, NeuralRenderer, appearance_of
 from nr3d.visualize import save_gif, save_png
 
 SUFFIXES = (".png", ".gif")
+MOST_PIXELS = 8192
+MARGIN = 1.05
+"""How much larger the view is than the sphere around the mesh."""
 LIGHTS = Lights(
     ambient_intensity=0.45, directional_intensity=0.65, direction=(0.48, 0.8, -0.36)
 )  # from above, the right and the front, where azimuth 0 looks from
@@ -23,7 +27,7 @@ def draw_file(
     output: Path,
     *,
     image_size: int = 512,
-    distance: float = 2.732,
+    distance: float | None = None,
     elevation: float = 30.0,
     azimuth: float = 30.0,
     viewing_angle: float = 15.0,
@@ -38,8 +42,9 @@ def draw_file(
         path: OBJ, GLB, glTF, PLY or STL.
         output: PNG or GIF.
         image_size: Side, pixels.
-        distance: Of the camera from the middle of the mesh.
-        elevation: Of the camera, degrees.
+        distance: Of the camera from the middle of the mesh; when absent, as far as it takes to see
+            all of it from every side.
+        elevation: Of the camera, degrees; at 90 it looks down from above.
         azimuth: Of the camera, degrees; of the first one of a turntable.
         viewing_angle: Half the field of view, degrees.
         num_frames: Of a turntable.
@@ -52,10 +57,22 @@ def draw_file(
     if output.suffix.lower() not in SUFFIXES:
         raise ValueError(f"render: the output must end in {' or '.join(SUFFIXES)}, got {output}")
     check_count("render", "num_frames", num_frames)
-    check_range("render", "distance", distance, above=0)
-    renderer = NeuralRenderer(image_size=image_size, viewing_angle=viewing_angle)
+    check_range("render", "image_size", image_size, at_most=MOST_PIXELS)
+    check_range("render", "viewing_angle", viewing_angle, above=0, below=90)
+    check_range("render", "elevation", elevation)
+    check_range("render", "azimuth", azimuth)
     loaded = load_mesh(path, textures=True)
     mesh = Mesh(normalize(loaded.vertices)[None], loaded.faces)
+    if distance is None:
+        radius = mesh.vertices.norm(dim=-1).max().item()
+        distance = MARGIN * radius / math.sin(math.radians(viewing_angle))
+    check_range("render", "distance", distance, above=0)
+    renderer = NeuralRenderer(
+        image_size=image_size,
+        viewing_angle=viewing_angle,
+        near=1e-3 * distance,
+        far=distance + 1,  # nothing is farther from the middle than 0.87
+    )
     is_still = output.suffix.lower() == ".png"
     turn = torch.arange(1 if is_still else num_frames) * (360.0 / num_frames)
     with torch.no_grad():
@@ -63,6 +80,7 @@ def draw_file(
             renderer.render(
                 mesh,
                 eye_from_angles(distance, elevation, azimuth + angle).view(1, 1, 3),
+                up=_up_from_angles(elevation, azimuth + angle),
                 appearance=appearance_of(loaded),
                 lights=LIGHTS,
                 smooth=smooth,
@@ -75,6 +93,12 @@ def draw_file(
         save_png(output, images[0])
     else:
         save_gif(output, images)
+
+
+def _up_from_angles(elevation: float, azimuth: float | Tensor) -> tuple[float, float, float]:
+    """Give the direction in which the eye rises with the elevation: straight above there is one."""
+    e, a = math.radians(elevation), math.radians(float(azimuth))
+    return -math.sin(e) * math.sin(a), math.cos(e), math.sin(e) * math.cos(a)
 
 
 def _as_image(colors: Tensor | None) -> Tensor:

@@ -59,12 +59,43 @@ def test_a_turntable_turns(tmp_path: Path) -> None:
         assert animation.n_frames == 4
 
 
+def write_cube(path: Path) -> Path:
+    corners = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 3)
+    quads = torch.tensor(
+        [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
+    )
+    save_obj(path, corners, torch.cat((quads[:, [0, 1, 2]], quads[:, [0, 2, 3]])))
+    return path
+
+
+@pytest.mark.parametrize("elevation", [-90.0, -40.0, 0.0, 35.3, 90.0])
+@pytest.mark.parametrize("azimuth", [0.0, 45.0])
+def test_all_of_the_mesh_is_seen(tmp_path: Path, elevation: float, azimuth: float) -> None:
+    output = tmp_path / "x.png"
+    draw_file(
+        write_cube(tmp_path / "c.obj"), output, image_size=64, elevation=elevation, azimuth=azimuth
+    )
+    is_drawn = (pixels(output) < 1).any(-1)
+    assert is_drawn.mean() > 0.2
+    assert not is_drawn[[0, -1]].any() and not is_drawn[:, [0, -1]].any()
+
+
+def test_from_far_away(tmp_path: Path) -> None:
+    output = tmp_path / "x.png"
+    settings = {"image_size": 64, "viewing_angle": 0.1, "distance": 500.0}
+    draw_file(write_cube(tmp_path / "c.obj"), output, **settings)
+    assert 0.2 < (pixels(output) < 1).any(-1).mean() < 0.9
+
+
 def test_bad_requests_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mesh = str(write_sphere(tmp_path / "s.obj"))
     for arguments, message in (
         ([mesh, "-o", "x.bmp"], "must end in .png or .gif"),
         ([str(tmp_path / "no.obj"), "-o", "x.png"], "no.obj not found"),
         ([mesh, "-o", "x.png", "--image-size", "0"], "image_size must be at least 1"),
+        ([mesh, "-o", "x.png", "--image-size", "100000"], "image_size must be at most 8192"),
+        ([mesh, "-o", "x.png", "--distance", "-1"], "distance must be above 0"),
+        ([mesh, "-o", "x.png", "--elevation", "nan"], "elevation must be"),
         ([mesh, "-o", "x.png", "--viewing-angle", "90"], "viewing_angle must be inside (0, 90)"),
     ):
         assert main(["render", *arguments]) != 0
