@@ -93,3 +93,15 @@ def test_gather_and_cross():
 def test_an_index_out_of_range_is_named():
     with pytest.raises(ValueError, match=r"vertex indices inside \[0, 4\), got 0 to 4"):
         nr.vertices_to_faces(torch.zeros(1, 4, 3), torch.tensor([[[0, 1, 4]]]))
+
+
+def test_eps_of_projection_is_added_to_the_depth():
+    points = torch.tensor([[[0.3, 0.2, 0.0], [0.3, 0.2, -3.0]]], dtype=torch.float64)
+    K = torch.tensor([[[100.0, 0, 30], [0, 100.0, 34], [0, 0, 1]]])
+    camera = (K, torch.eye(3)[None], torch.tensor([[[0.0, 0.0, 1.0]]]), None, 64)
+    for eps in (1e-9, 0.1, -0.2, 0):
+        depth = torch.tensor([1.0, -2.0], dtype=torch.float64)
+        u, v = 100 * 0.3 / (depth + eps) + 30, 64 - (100 * 0.2 / (depth + eps) + 34)
+        expected = torch.stack(((u - 32) / 32, (v - 32) / 32, depth), dim=-1)[None]
+        torch.testing.assert_close(nr.projection(points, *camera, eps=eps), expected)
+        torch.testing.assert_close(nr.projection(points, *camera, torch.tensor(eps)), expected)

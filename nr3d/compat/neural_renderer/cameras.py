@@ -109,7 +109,7 @@ def projection(
         t: World to camera. [B or 1, 1, 3] or [B or 1, 3]
         dist_coeffs: k1, k2, p1, p2, k3; None for no distortion. [B or 1, 5]
         orig_size: Side of the image that K belongs to, pixels.
-        eps: Ignored: depths are always moved away from 0 by 1e-9 before the division.
+        eps: Added to the depths that x and y are divided by.
 
     Raises:
         ValueError: A wrong shape, a singular K.
@@ -122,7 +122,17 @@ def projection(
         last_row = torch.cat((K[..., 2:, :2], torch.ones_like(K[..., 2:, 2:])), dim=-1)
         K = torch.cat((K[..., :2, :], last_row), dim=-2)
     orig_size = orig_size if isinstance(orig_size, (list, tuple)) else as_number(orig_size)
-    return geometry.projection(vertices, K, R, t, distortion=coefficients, orig_size=orig_size)
+    shift = as_tensor([0.0, 0.0, as_number(eps) - _SMALLEST_DEPTH], like=vertices)
+    is_shifted = eps != _SMALLEST_DEPTH and t.shape[-1:] == (3,)
+    seen = geometry.projection(
+        vertices,
+        K,
+        R,
+        t + shift if is_shifted else t,  # what divides adds the smallest depth by itself
+        distortion=coefficients,
+        orig_size=orig_size,
+    )
+    return seen - shift if is_shifted else seen
 
 
 def calibrated(
