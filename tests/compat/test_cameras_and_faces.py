@@ -105,3 +105,35 @@ def test_eps_of_projection_is_added_to_the_depth():
         expected = torch.stack(((u - 32) / 32, (v - 32) / 32, depth), dim=-1)[None]
         torch.testing.assert_close(nr.projection(points, *camera, eps=eps), expected)
         torch.testing.assert_close(nr.projection(points, *camera, torch.tensor(eps)), expected)
+
+
+def test_points_from_angles_take_whole_numbers_and_mixtures():
+    azimuth = np.arange(3) * 15
+    expected = np.array([nr.get_points_from_angles(2.7, 30, float(a)) for a in azimuth])
+    for points in (
+        nr.get_points_from_angles(np.ones(3) * 2.7, np.ones(3) * 30, azimuth),
+        nr.get_points_from_angles(2.7, np.array([30.0, 30, 30]), azimuth),
+        nr.get_points_from_angles(2.7, 30, azimuth),
+        nr.get_points_from_angles(np.float32(2.7), 30, azimuth.tolist()),
+    ):
+        assert isinstance(points, np.ndarray)
+        np.testing.assert_allclose(points, expected, atol=1e-6)
+    whole = torch.from_numpy(azimuth)
+    for points in (
+        nr.get_points_from_angles(torch.full((3,), 2.7), torch.tensor(30), whole),
+        nr.get_points_from_angles(2.7, 30, whole),
+        nr.get_points_from_angles(2.7, np.full(3, 30), whole),
+    ):
+        close(points.double(), expected)
+    wholes = (torch.tensor([2, 2]), torch.tensor([30, 30]), torch.tensor([0, 45]))
+    points = nr.get_points_from_angles(*wholes)
+    assert points.dtype == torch.float32
+    close(points[1].double(), np.array(nr.get_points_from_angles(2, 30, 45)))
+    radians = nr.get_points_from_angles(2, np.array([0, 1]), 0, degrees=False)
+    np.testing.assert_allclose(radians[1], [0, 2 * math.sin(1), -2 * math.cos(1)], atol=1e-9)
+
+
+def test_points_from_angles_learn_with_numbers_beside():
+    azimuth = torch.tensor([10.0, 20.0], requires_grad=True)
+    nr.get_points_from_angles(2.7, 30, azimuth).sum().backward()
+    assert (azimuth.grad != 0).all()

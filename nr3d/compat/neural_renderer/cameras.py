@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -21,15 +22,18 @@ def get_points_from_angles(
     """Give camera positions on a sphere; azimuth 0 is on -z.
 
     Args:
-        distance: A number, or a tensor or array [N].
-        elevation: Likewise.
+        distance: A number, or a tensor or array [N], of floats or whole numbers.
+        elevation: Likewise; numbers go with tensors and arrays.
         azimuth: Likewise.
         degrees: Whether the angles are in degrees, else radians.
 
     Returns:
-        (x, y, z) for numbers, else [N, 3].
+        (x, y, z) for numbers, else [N, 3]: a tensor if there is one among the arguments.
     """
-    if isinstance(distance, (int, float)):
+    given = (distance, elevation, azimuth)
+    parts = [torch.as_tensor(value) for value in given]
+    are_single = all(part.dim() == 0 for part in parts)
+    if are_single and isinstance(distance, (int, float)):
         if degrees:
             elevation, azimuth = math.radians(elevation), math.radians(azimuth)
         return (
@@ -37,12 +41,17 @@ def get_points_from_angles(
             distance * math.sin(elevation),
             -distance * math.cos(elevation) * math.cos(azimuth),
         )
-    is_tensor = isinstance(distance, Tensor)
-    distance, elevation, azimuth = (torch.as_tensor(v) for v in (distance, elevation, azimuth))
+    tensors = [value for value in given if isinstance(value, Tensor)]
+    rows = [part for part in parts if are_single or part.dim() > 0]
+    dtype = functools.reduce(torch.promote_types, (row.dtype for row in rows))
+    if not dtype.is_floating_point:
+        dtype = torch.get_default_dtype() if tensors else torch.float64
+    device = next((part.device for part in parts if part.device.type != "cpu"), None)
+    distance, elevation, azimuth = (part.to(device, dtype) for part in parts)
     if not degrees:
         elevation, azimuth = torch.rad2deg(elevation), torch.rad2deg(azimuth)
     points = geometry.eye_from_angles(distance, elevation, azimuth)
-    return points if is_tensor else points.numpy()
+    return points if tensors else points.numpy()
 
 
 def look_at(
