@@ -30,7 +30,8 @@ class Lights:
         TypeError: An intensity that is neither a number nor a floating-point tensor, a vector of
             something else than numbers.
         ValueError: A negative, infinite or NaN intensity, which is looked for in numbers and in
-            tensors on the CPU; an attribute of another shape.
+            tensors on the CPU; an attribute of another shape. The values of colours and of the
+            direction are not looked at: NaN in them gives NaN where their light falls.
     """
 
     ambient_intensity: float | Tensor = 0.5
@@ -43,7 +44,7 @@ class Lights:
         for name in ("ambient_intensity", "directional_intensity"):
             _check_intensity(name, getattr(self, name))
         for name in ("ambient_color", "directional_color", "direction"):
-            _check_vector(name, getattr(self, name))
+            check_vectors("Lights", name, getattr(self, name))
 
     def light(self, normals: Tensor) -> Tensor:
         """Give the light on surfaces: ambient, and directional times the cosine, if positive.
@@ -119,12 +120,19 @@ def _check_intensity(name: str, value: float | Tensor) -> None:
             raise ValueError(f"Lights: {name} must be finite and at least 0, got {got:g}")
 
 
-def _check_vector(name: str, value: Vector) -> None:
+def check_vectors(function: str, argument: str, value: Vector) -> Tensor:
+    """Check one vector for all meshes, [3], or one for each, [B, 3]; give it as a tensor."""
     try:
-        shape = torch.as_tensor(value).shape
+        vectors = torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(
-            f"Lights: {name} must be a tensor or three numbers, got {value!r}"
+            f"{function}: {argument} must be a tensor or three numbers, got {value!r}"
         ) from error
-    if len(shape) not in (1, 2) or shape[-1] != 3:
-        raise ValueError(f"Lights: {name} must have shape [3] or [B, 3], got {format_shape(shape)}")
+    if vectors.is_complex():
+        raise TypeError(f"{function}: {argument} must be real, got {name_of_dtype(vectors.dtype)}")
+    if vectors.dim() not in (1, 2) or vectors.shape[-1] != 3:
+        raise ValueError(
+            f"{function}: {argument} must have shape [3] or [B, 3], "
+            f"got {format_shape(vectors.shape)}"
+        )
+    return vectors

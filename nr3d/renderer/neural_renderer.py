@@ -18,7 +18,7 @@ from nr3d.renderer.appearance import Appearance
 from nr3d.renderer.kato import kato_silhouettes
 from nr3d.renderer.lights import Lights
 from nr3d.renderer.rasterize import check_size, rasterize
-from nr3d.renderer.rendering import OUTPUTS, Rendering, Scene, draw
+from nr3d.renderer.rendering import OUTPUTS, Rendering, Scene, check_looks, draw
 
 Vectors: TypeAlias = Tensor | Sequence[float]
 
@@ -173,7 +173,7 @@ class NeuralRenderer(nn.Module):
                 `ImageTexture`), white when absent.
             lights: Light on it; colours as they are when absent.
             smooth: Light by interpolated vertex normals instead of the normals of faces.
-            background: RGB behind the meshes. [3], or a tensor [B, 3]
+            background: RGB behind the meshes. [3] or [B or 1, 3]
 
         Returns:
             The images. Colours and silhouettes have Kato's gradient to the vertices, jointly if
@@ -181,12 +181,22 @@ class NeuralRenderer(nn.Module):
             and the camera.
 
         Raises:
-            TypeError: A wrong dtype.
+            TypeError: A wrong dtype; an appearance, lights or background of another type.
             ValueError: As for `silhouettes`; an unknown output; both or none of `eyes` and
-                `projected`; `right_handed` with `eyes`.
+                `projected`; `right_handed` with `eyes`; a colour of other than 3 channels; a
+                background of a wrong shape, or NaN or infinite in numbers or in a tensor on the
+                CPU. Other colours, texture coordinates and the vectors of lights are not looked
+                at: NaN in them gives NaN where they are seen.
         """
         for name in outputs:
             check_choice("NeuralRenderer", "outputs", name, OUTPUTS)
+        check_looks(
+            "NeuralRenderer",
+            appearance=appearance,
+            lights=lights,
+            background=background,
+            num_meshes=mesh.vertices.shape[0],
+        )
         if (eyes is None) == (projected is None):
             raise ValueError(
                 "NeuralRenderer: either eyes or projected must be given, got both or none"

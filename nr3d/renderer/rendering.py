@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, normalize
 
+from nr3d.checks import check_tensor, format_shape
 from nr3d.geometry.normals import face_normals, vertex_normals
 from nr3d.renderer.appearance import Appearance, of_all_views
 from nr3d.renderer.interpolate import interpolate_vertices
 from nr3d.renderer.kato import kato_coverage, kato_edges
-from nr3d.renderer.lights import Lights
+from nr3d.renderer.lights import Lights, Vector, check_vectors
 from nr3d.renderer.rasterize import Fragments
 
 OUTPUTS = ("colors", "silhouettes", "depth", "normals")
@@ -54,7 +55,7 @@ class Scene:
         appearance: Colours of the mesh; white when absent.
         lights: Light on it; colours as they are when absent.
         is_smooth: Light by interpolated vertex normals, else by the normals of faces.
-        background: RGB. [3] or [B, 3]
+        background: RGB. [3] or [B or 1, 3]
         is_right_handed: Whether a camera of a right-handed world projected; else `face_normals`
             point to the eye from where it sees the front of a face.
     """
@@ -66,7 +67,7 @@ class Scene:
     appearance: Appearance | None
     lights: Lights | None
     is_smooth: bool
-    background: Tensor | Sequence[float]
+    background: Vector
     is_right_handed: bool = False
 
     @cached_property
@@ -141,6 +142,7 @@ def colors_image(scene: Scene) -> Tensor:
             faces=scene.faces,
             num_views=scene.num_views,
         )
+        _check_colors(colors, scene)
     if scene.lights is not None:
         light = (
             smooth_light(scene, scene.lights)
@@ -148,11 +150,55 @@ def colors_image(scene: Scene) -> Tensor:
             else flat_light(scene, scene.lights)
         )
         colors = colors * light
-    if not isinstance(scene.background, Tensor) and not any(scene.background):
+    if isinstance(scene.background, Sequence) and not any(scene.background):
         return colors  # black already
     background = torch.as_tensor(scene.background, dtype=colors.dtype, device=colors.device)
     rows = of_all_views(background.reshape(-1, 3, 1, 1), scene.num_views)
     return colors + rows * (1 - scene.alpha)
+
+
+def _check_colors(colors: Tensor, scene: Scene) -> None:
+    """Check what an appearance gave, which may be anyone's."""
+    depth = scene.fragments.depth
+    check_tensor(
+        "NeuralRenderer",
+        f"colors of {type(scene.appearance).__name__}",
+        colors,
+        shape=(depth.shape[0], 3, *depth.shape[1:]),
+        dtypes=(depth.dtype,),
+        like=depth,
+    )
+
+
+def check_looks(
+    function: str, *, appearance: object, lights: object, background: Vector, num_meshes: int
+) -> None:
+    """Check the types of appearance and lights, and the background; see `NeuralRenderer.render`."""
+    gives_colors = callable(getattr(appearance, "colors", None))
+    if appearance is not None and (isinstance(appearance, type) or not gives_colors):
+        raise TypeError(
+            f"{function}: appearance must be VertexColors, FaceColors, CubeTextures, ImageTexture "
+            f"or another object with a method colors, got {_name_of(appearance)}"
+        )
+    if lights is not None and not isinstance(lights, Lights):
+        raise TypeError(f"{function}: lights must be Lights, got {_name_of(lights)}")
+    colors = check_vectors(function, "background", background).detach()
+    if colors.dim() == 2 and colors.shape[0] not in (1, num_meshes):
+        raise ValueError(
+            f"{function}: background must have 1 or {num_meshes} rows, as many as there are "
+            f"meshes, got shape {format_shape(colors.shape)}"
+        )
+    # To look at values of another device is to wait for it.
+    if colors.device.type == "cpu" and not torch.compiler.is_compiling():
+        is_bad = ~colors.isfinite()
+        if bool(is_bad.any()):
+            raise ValueError(
+                f"{function}: background must be finite, got {colors[is_bad][0].item():g}"
+            )
+
+
+def _name_of(value: object) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
 def flat_light(scene: Scene, lights: Lights) -> Tensor:

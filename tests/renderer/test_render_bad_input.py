@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -123,3 +124,77 @@ def test_cubes_must_be_cubes(sides):
 def test_textures_of_other_faces_are_refused():
     with pytest.raises(ValueError, match=r"uvs must have shape \[80, 3, 2\], got \[79, 3, 2\]"):
         RENDERER.colors(ball(), EYE, ImageTexture(torch.zeros(1, 3, 2, 2), torch.zeros(79, 3, 2)))
+
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("background", "error", "message"),
+    [
+        ((1, 0), ValueError, "must have shape [3] or [B, 3], got [2]"),
+        ((1, 0, 0, 1), ValueError, "must have shape [3] or [B, 3], got [4]"),
+        (0.5, ValueError, "must have shape [3] or [B, 3], got []"),
+        (torch.zeros(3, 1), ValueError, "must have shape [3] or [B, 3], got [3, 1]"),
+        (torch.zeros(1, 1, 3), ValueError, "must have shape [3] or [B, 3], got [1, 1, 3]"),
+        (
+            torch.zeros(2, 3),
+            ValueError,
+            "must have 1 or 1 rows, as many as there are meshes, got shape [2, 3]",
+        ),
+        ("white", TypeError, "must be a tensor or three numbers, got 'white'"),
+        (None, TypeError, "must be a tensor or three numbers, got None"),
+        (torch.zeros(3, dtype=torch.complex64), TypeError, "must be real, got complex64"),
+        ((0.0, NAN, 0.0), ValueError, "must be finite, got nan"),
+        (torch.tensor([0, 0, -INFINITY], requires_grad=True), ValueError, "must be finite, got -i"),
+    ],
+)
+def test_bad_backgrounds_are_named(background, error, message):
+    with pytest.raises(error, match="^" + re.escape("NeuralRenderer: background " + message)):
+        draw(ball(), background=background)
+    with pytest.raises(error, match="^" + re.escape("NeuralRenderer: background " + message)):
+        RENDERER.colors(ball(), EYE, None, background=background)
+
+
+@pytest.mark.parametrize("background", [[1, 0, 1], ((1.0, 0, 1),), torch.tensor([[1, 0, 1]])])
+def test_backgrounds_of_all_kinds(background):
+    image = draw(ball(), background=background).colors
+    assert image[0, 0, :, 0, 0].tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"appearance": torch.zeros(1, 42, 3)}, "appearance must be VertexColors, .* got Tensor"),
+        ({"appearance": FaceColors}, "appearance must be .*, got the class FaceColors"),
+        ({"lights": 5}, "lights must be Lights, got int"),
+        ({"lights": Lights}, "lights must be Lights, got the class Lights"),
+    ],
+)
+def test_appearance_and_lights_of_other_types_are_refused(settings, message):
+    with pytest.raises(TypeError, match="^NeuralRenderer: " + message):
+        RENDERER.render(ball(), EYE, **settings)
+
+
+@dataclass
+class Constant:
+    """An appearance of one's own."""
+
+    image: torch.Tensor
+
+    def colors(self, fragments, *, vertices, faces, num_views):
+        return self.image
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "message"),
+    [
+        (torch.ones(1, 4, 24, 24), ValueError, "must have shape [1, 3, 24, 24], got [1, 4, 24, 24"),
+        (torch.ones(1, 3, 24, 24).double(), TypeError, "must be float32, got float64"),
+        (None, TypeError, "must be a tensor, got NoneType"),
+    ],
+)
+def test_colours_of_an_appearance_of_ones_own_are_checked(image, error, message):
+    with pytest.raises(error, match=re.escape("NeuralRenderer: colors of Constant " + message)):
+        RENDERER.colors(ball(), EYE, Constant(image))
+    assert RENDERER.colors(ball(), EYE, Constant(torch.ones(1, 3, 24, 24))).max() == 1
