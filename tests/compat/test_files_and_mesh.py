@@ -41,6 +41,19 @@ def test_textures_come_as_cubes(tmp_path):
     assert faces.tolist() == [[0, 1, 2]]
 
 
+@pytest.mark.parametrize("options", ["", "-s 0.5 0.5 -o 0.25 0 "])
+def test_a_corner_without_texture_coordinates_has_the_last_ones(tmp_path, options):
+    path = write_textured(tmp_path)
+    (tmp_path / "a.mtl").write_text(f"newmtl m\nKd 1 1 1\nmap_Kd {options}half.png\n")
+    lines = path.read_text().replace("f 1/1 2/2 3/3", "vt 0.5 0.1\nvt 0.3 1\nf {0} {1} {2}")
+    cubes = []
+    for corners in (("1", "2//", "3/2"), ("1/5", "2/5", "3/2"), ("1/1", "2/1", "3/2")):
+        path.write_text(lines.format(*corners))
+        cubes.append(nr.load_obj(path, load_texture=True)[2])
+    assert torch.equal(cubes[0], cubes[1])
+    assert not torch.equal(cubes[0], cubes[2])  # (0, 0)
+
+
 def test_what_is_missing_for_textures_is_named(tmp_path):
     (tmp_path / "plain.obj").write_text(TRIANGLE + "f 1 2 3\n")
     with pytest.raises(ValueError, match="must use materials to have textures"):

@@ -11,6 +11,7 @@ from torch import Tensor
 from nr3d import geometry
 from nr3d.checks import check_choice
 from nr3d.compat.neural_renderer.convert import default_device
+from nr3d.compat.neural_renderer.last_uvs import fill_missing_uvs
 from nr3d.geometry.texture_cubes import cubes_from_texture
 
 WRAPS = {
@@ -35,7 +36,8 @@ def load_obj(
         filename_obj: The file.
         normalization: Centre the mesh and scale its longest side to [-1, 1].
         texture_size: T.
-        load_texture: Read materials and images too.
+        load_texture: Read materials and images too. A corner without `vt` has the last one of the
+            file.
         texture_wrapping: REPEAT, MIRRORED_REPEAT, CLAMP_TO_EDGE or CLAMP_TO_BORDER.
         use_bilinear: Interpolate between the pixels of images.
 
@@ -57,6 +59,7 @@ def load_obj(
     found = (vertices.to(device), mesh.faces.to(device, torch.int32))
     if not load_texture:
         return found
+    mesh = fill_missing_uvs(mesh, Path(filename_obj))
     wrap = WRAPS[texture_wrapping]
     cubes = cubes_from_texture(mesh, texture_size, wrap=wrap, bilinear=use_bilinear)
     return (*found, cubes.to(device))
