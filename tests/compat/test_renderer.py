@@ -54,6 +54,23 @@ def test_the_modes_agree_with_the_tuple():
     torch.testing.assert_close(outside, torch.tensor([0.1, 0.2, 0.3]).expand_as(outside))
 
 
+def test_colours_and_directions_are_lists_to_be_changed():
+    renderer, other = flat_renderer(), flat_renderer(light_color_ambient=(1, 0.5, 0))
+    assert renderer.background_color == [0, 0, 0]
+    assert renderer.camera_direction == [0, 0, 1]
+    assert renderer.light_color_ambient == renderer.light_color_directional == [1, 1, 1]
+    assert renderer.light_direction == [0, 1, 0]
+    assert other.light_color_ambient == [1, 0.5, 0]
+    renderer.background_color[0] = 1
+    renderer.light_color_ambient[1] = 0
+    rgb = renderer(*triangle((0.8, 0.8), (-0.5, -0.8), (0.8, -0.8)), mode="rgb")
+    assert rgb[0, :, 2, 2].tolist() == [1, 0, 0]
+    assert rgb[0, :, 40, 40].tolist() == [1, 0, 1]
+    assert other.background_color == nr.Renderer().background_color == [0, 0, 0]
+    color = torch.rand(3)
+    assert nr.Renderer(background_color=color).background_color is color
+
+
 def test_without_calibration_the_message_suggests_look_at():
     vertices, faces, _ = triangle((0.8, 0.8), (-0.5, -0.8), (0.8, -0.8))
     with pytest.raises(ValueError, match="K must be given .* use camera_mode='look_at'"):

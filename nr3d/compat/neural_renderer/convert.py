@@ -21,6 +21,11 @@ def as_tensor(value: Any, *, like: Tensor) -> Tensor:
     return torch.as_tensor(value, dtype=like.dtype, device=like.device)
 
 
+def as_list(value: Any) -> Any:
+    """Turn a tuple into a list, as it was kept and changed in place; leave all else as it is."""
+    return list(value) if isinstance(value, tuple) else value
+
+
 def as_count(value: Any) -> Any:
     """Turn a whole number of numpy or torch into an int; leave what is none to the checks."""
     try:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nr3d.checks import check_choice, check_tensor
 from nr3d.compat.neural_renderer import cameras
-from nr3d.compat.neural_renderer.convert import INDICES, Vector, as_camera
+from nr3d.compat.neural_renderer.convert import INDICES, Vector, as_camera, as_list
 from nr3d.compat.neural_renderer.drawing import Colorize, Drawing, average, draw_maps
 from nr3d.compat.neural_renderer.faces import vertices_to_faces
 from nr3d.compat.neural_renderer.rasterize import DEFAULT_EPS
@@ -38,7 +38,8 @@ class Renderer(nn.Module):
         light_intensity_ambient, light_intensity_directional, light_color_ambient,
             light_color_directional, light_direction: See `lighting`.
 
-    The eye, attribute `eye`, stands where a sphere of radius 1 fills the image.
+    The eye, attribute `eye`, stands where a sphere of radius 1 fills the image. Tuples are kept as
+    lists, so that their numbers can be set one by one.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Renderer(nn.Module):
         check_choice("Renderer", "camera_mode", camera_mode, CAMERA_MODES)
         self.image_size = image_size
         self.anti_aliasing = anti_aliasing
-        self.background_color = background_color
+        self.background_color = as_list(background_color)
         self.fill_back = fill_back
         self.camera_mode = camera_mode
         self.K, self.R, self.t = as_camera(K), as_camera(R), as_camera(t)
@@ -77,14 +78,14 @@ class Renderer(nn.Module):
         self.perspective = perspective
         self.viewing_angle = viewing_angle
         self.eye: Any = [0, 0, -(1.0 / math.tan(math.radians(viewing_angle)) + 1)]
-        self.camera_direction = camera_direction
+        self.camera_direction = as_list(camera_direction)
         self.near = near
         self.far = far
         self.light_intensity_ambient = light_intensity_ambient
         self.light_intensity_directional = light_intensity_directional
-        self.light_color_ambient = light_color_ambient
-        self.light_color_directional = light_color_directional
-        self.light_direction = light_direction
+        self.light_color_ambient = as_list(light_color_ambient)
+        self.light_color_directional = as_list(light_color_directional)
+        self.light_direction = as_list(light_direction)
         self.rasterizer_eps = 1e-3
 
     def forward(
