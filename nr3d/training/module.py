@@ -15,8 +15,11 @@ from nr3d.checks import check_range
 from nr3d.data.batch import MultiViewBatch
 from nr3d.geometry.mesh import Mesh
 from nr3d.geometry.topology import edges_with_opposite_vertices
-from nr3d.losses import silhouette_iou_loss, smoothness_loss
+from nr3d.losses import laplacian_loss, silhouette_iou_loss, smoothness_loss
 from nr3d.training.scores import CategoryMean, score_views
+
+SURFACE_LOSSES = {"smoothness": smoothness_loss, "laplacian": laplacian_loss}
+"""Losses of the meshes alone: vertices and the template's edges in, a scalar out."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,13 @@ class LossWeights:
         silhouette: Weight of 1 - IoU, the mean over the cross renders.
         smoothness: Weight of Kato's smoothness; the loss is summed over edges, so its weight
             depends on the template. 0 leaves it out.
+        laplacian: Weight of the distance of vertices from the middle of their neighbours; summed
+            over vertices. 0 leaves it out.
     """
 
     silhouette: float = 1.0
     smoothness: float = 0.0
+    laplacian: float = 0.0
 
     def __post_init__(self) -> None:
         for name, weight in vars(self).items():
@@ -103,13 +109,12 @@ class ReconstructionModule(pl.LightningModule):
     def training_step(self, batch: MultiViewBatch, batch_index: int) -> Tensor:
         """Give the weighted loss of one batch of objects with a few views each."""
         mesh = self._reconstruct(batch.images.flatten(0, 1))  # [B * N, V, 3]
-        edges = self._edges_of(mesh) if self.weights.smoothness > 0 else None
-        silhouette, smoothness = self._compare(self.renderer, mesh, batch.images, batch.eyes, edges)
-        loss = self.weights.silhouette * silhouette
-        shown = {"train/silhouette": silhouette}
-        if smoothness is not None:
-            loss = loss + self.weights.smoothness * smoothness
-            shown["train/smoothness"] = smoothness
+        surface = tuple(name for name in SURFACE_LOSSES if getattr(self.weights, name) > 0)
+        edges = self._edges_of(mesh) if surface else None
+        losses = self._compare(self.renderer, mesh, batch.images, batch.eyes, edges, surface)
+        loss = sum(getattr(self.weights, name) * value for name, value in losses.items())
+        assert isinstance(loss, Tensor)
+        shown = {f"train/{name}": value for name, value in losses.items()}
         self._log_losses({**shown, "train/loss": loss})
         self.log("lr", self.optimizers().param_groups[0]["lr"])  # type: ignore[union-attr]
         return loss
@@ -172,8 +177,13 @@ class ReconstructionModule(pl.LightningModule):
 
 
 def compare_views(
-    renderer: nn.Module, mesh: Mesh, images: Tensor, eyes: Tensor, edges: Tensor | None
-) -> tuple[Tensor, Tensor | None]:
+    renderer: nn.Module,
+    mesh: Mesh,
+    images: Tensor,
+    eyes: Tensor,
+    edges: Tensor | None,
+    surface: tuple[str, ...],
+) -> dict[str, Tensor]:
     """Give the losses of meshes beside every view of their objects.
 
     Args:
@@ -181,15 +191,17 @@ def compare_views(
         mesh: The meshes that the N views of each object gave, together. B * N meshes
         images: In [0, 1]. [B, N, 4, H, W]
         eyes: [B, N, 3]
-        edges: Of the template, for the smoothness; None leaves it out. [E, 4]
+        edges: Of the template, for the losses of the surface. [E, 4]
+        surface: Which of SURFACE_LOSSES are wanted.
 
     Returns:
-        The silhouette loss, and the smoothness if asked for; scalars.
+        The silhouette loss and those of the surface, by name; scalars.
     """
     num_views = images.shape[1]
     every_eye = eyes.repeat_interleave(num_views, dim=0)  # [B * N, N, 3]
     rendered = renderer.silhouettes(mesh, every_eye)  # type: ignore[operator]
     target = images[:, :, 3].repeat_interleave(num_views, dim=0)  # [B * N, N, H, W]
-    silhouette = silhouette_iou_loss(rendered.flatten(0, 1), target.flatten(0, 1))
-    smoothness = None if edges is None else smoothness_loss(mesh.vertices, edges)
-    return silhouette, smoothness
+    losses = {"silhouette": silhouette_iou_loss(rendered.flatten(0, 1), target.flatten(0, 1))}
+    if edges is not None:
+        losses |= {name: SURFACE_LOSSES[name](mesh.vertices, edges) for name in surface}
+    return losses

@@ -9,13 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from nr3d.losses import LOSSES, silhouette_iou_loss, smoothness_loss
+from nr3d.losses import LOSSES, laplacian_loss, silhouette_iou_loss, smoothness_loss
 
 Truth = Callable[[str], dict[str, np.ndarray]]
 
 
 def test_the_table_names_the_losses() -> None:
-    assert LOSSES == {"silhouette": silhouette_iou_loss, "smoothness": smoothness_loss}
+    assert LOSSES == {
+        "silhouette": silhouette_iou_loss,
+        "smoothness": smoothness_loss,
+        "laplacian": laplacian_loss,
+    }
 
 
 def test_recorded_loss(truth: Truth) -> None:
