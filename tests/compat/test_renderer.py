@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -92,6 +93,40 @@ def test_unknown_modes_are_errors():
     vertices, faces, _ = triangle((0.8, 0.8), (-0.5, -0.8), (0.8, -0.8))
     with pytest.raises(ValueError, match="mode must be one of"):
         flat_renderer()(vertices, faces, mode="colours")
+
+
+@pytest.mark.parametrize("angle", [0, 90, 120.0, -30, float("nan")])
+def test_a_viewing_angle_that_sees_nothing_is_named(angle: float):
+    message = rf"Renderer: viewing_angle must be inside \(0, 90\), got {angle}"
+    with pytest.raises(ValueError, match=message):
+        nr.Renderer(viewing_angle=angle)
+    vertices, faces, _ = triangle((0.8, 0.8), (-0.5, -0.8), (0.8, -0.8))
+    for mode in ("look", "look_at"):
+        renderer = nr.Renderer(camera_mode=mode, image_size=16)
+        for value in (angle, torch.tensor(angle), torch.tensor([angle])):
+            renderer.viewing_angle = value
+            with pytest.raises(ValueError, match=message):
+                renderer(vertices, faces, mode="silhouettes")
+        renderer.perspective = False  # the angle does not count
+        renderer(vertices, faces, mode="silhouettes")
+
+
+def test_a_viewing_angle_is_a_number_or_one_for_each_mesh():
+    with pytest.raises(TypeError, match="Renderer: viewing_angle must be a number, got str"):
+        nr.Renderer(viewing_angle="30")
+    vertices, faces, _ = triangle((0.8, 0.8), (-0.5, -0.8), (0.8, -0.8))
+    renderer = nr.Renderer(camera_mode="look_at", image_size=32, viewing_angle=np.float32(30))
+    narrow = renderer(vertices, faces, mode="silhouettes")
+    renderer.viewing_angle = torch.tensor([30.0, 60.0])
+    both = renderer(vertices.expand(2, -1, -1), faces.expand(2, -1, -1), mode="silhouettes")
+    torch.testing.assert_close(both[:1], narrow)
+    assert both[0].sum() > 2 * both[1].sum() > 0
+    renderer.viewing_angle = np.array([30.0, 120.0])
+    with pytest.raises(ValueError, match="viewing_angle must be .*, got 120"):
+        renderer(vertices.expand(2, -1, -1), faces.expand(2, -1, -1), mode="silhouettes")
+    renderer.viewing_angle = torch.nn.Parameter(torch.tensor(30.0))
+    renderer(vertices, faces, mode="silhouettes").sum().backward()
+    assert renderer.viewing_angle.grad != 0
 
 
 def test_calibrated_arguments_override_the_attributes():

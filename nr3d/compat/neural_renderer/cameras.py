@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nr3d import geometry
-from nr3d.checks import check_tensor
+from nr3d.checks import check_range, check_tensor
 from nr3d.compat.neural_renderer.convert import Vector, as_number, as_tensor
 
 _SMALLEST_DEPTH = 1e-9
@@ -142,6 +142,15 @@ def projection(
         orig_size=orig_size,
     )
     return seen - shift if is_shifted else seen
+
+
+def check_viewing_angle(angle: Any) -> None:
+    """Check the attribute of a `Renderer`: a number, or one for each mesh [B]."""
+    has_axes = getattr(angle, "ndim", 0) > 0
+    bounds = torch.as_tensor(angle).detach().aminmax() if has_axes else (angle,)
+    for value in bounds:
+        number = value.item() if isinstance(value, Tensor) else as_number(value)
+        check_range("Renderer", "viewing_angle", number, above=0, below=90)
 
 
 def calibrated(

@@ -32,7 +32,7 @@ class Renderer(nn.Module):
             which means vertices are projected already.
         K, R, t, dist_coeffs, orig_size: The calibrated camera of mode `projection`.
         perspective: Of modes `look` and `look_at`; otherwise orthographic.
-        viewing_angle: Half the field of view, degrees.
+        viewing_angle: Half the field of view, degrees inside (0, 90).
         camera_direction: Of mode `look`.
         near, far: Depths that limit what is drawn.
         light_intensity_ambient, light_intensity_directional, light_color_ambient,
@@ -67,6 +67,7 @@ class Renderer(nn.Module):
     ) -> None:
         super().__init__()
         check_choice("Renderer", "camera_mode", camera_mode, CAMERA_MODES)
+        cameras.check_viewing_angle(viewing_angle)
         self.image_size = image_size
         self.anti_aliasing = anti_aliasing
         self.background_color = as_list(background_color)
@@ -225,6 +226,7 @@ class Renderer(nn.Module):
             else:
                 seen = cameras.look_at(vertices, self.eye)
             if self.perspective:
+                cameras.check_viewing_angle(self.viewing_angle)
                 seen = cameras.perspective(seen, self.viewing_angle)
         else:
             seen = vertices
