@@ -111,6 +111,41 @@ def test_a_mesh_from_a_path_learns_both(tmp_path):
     assert mesh.texture_size == 2
 
 
+VERTICES, FACES = torch.rand(4, 3), torch.tensor([[0, 1, 2], [1, 3, 2]], dtype=torch.int32)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((VERTICES.numpy(), FACES.numpy()), TypeError, "vertices must be a tensor, got ndarray"),
+        ((VERTICES, FACES.numpy()), TypeError, "faces must be a tensor, got ndarray"),
+        ((VERTICES,), TypeError, "faces must be a tensor, got NoneType"),
+        (
+            (VERTICES[None], FACES),
+            ValueError,
+            r"vertices must have shape \[V, 3\], got \[1, 4, 3\]",
+        ),
+        ((VERTICES, FACES + 1), ValueError, r"faces must hold .* inside \[0, 4\), got 1 to 4"),
+        ((VERTICES, FACES - 1), ValueError, r"faces must hold .* inside \[0, 4\), got -1 to 2"),
+        (
+            (VERTICES, FACES, torch.zeros(2, 2, 3, 4, 3)),
+            ValueError,
+            r"textures must have shape \[2, T, T, T, 3\] with one T .*, got \[2, 2, 3, 4, 3\]",
+        ),
+        (
+            (VERTICES, FACES, torch.zeros(1, 2, 2, 2, 3)),
+            ValueError,
+            r"textures must have shape \[2, T, T, T, 3\], got \[1, 2, 2, 2, 3\]",
+        ),
+        ((VERTICES, FACES, None, 0), ValueError, "texture_size must be at least 1, got 0"),
+        ((VERTICES, FACES, None, 2.5), TypeError, "texture_size must be an int, got float"),
+    ],
+)
+def test_what_is_no_mesh_is_named(arguments, error, message):
+    with pytest.raises(error, match="Mesh: " + message):
+        nr.Mesh(*arguments)
+
+
 def test_adam_leaves_alone_what_has_no_gradient(tmp_path):
     mesh = nr.Mesh(str(write_textured(tmp_path)), 2)
     before = mesh.vertices.detach().clone()

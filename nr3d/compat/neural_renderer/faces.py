@@ -33,13 +33,18 @@ def vertices_to_faces(vertices: Tensor, faces: Tensor) -> Tensor:
     )
     batch, num_vertices = vertices.shape[:2]
     faces = faces.long()
-    if faces.numel() and not 0 <= int(faces.min()) <= int(faces.max()) < num_vertices:
-        raise ValueError(
-            f"vertices_to_faces: faces must hold vertex indices inside [0, {num_vertices}), got "
-            f"{int(faces.min())} to {int(faces.max())}"
-        )
+    check_indices("vertices_to_faces", faces, num_vertices)
     offsets = torch.arange(batch, device=faces.device)[:, None, None] * num_vertices
     return vertices.reshape(-1, 3)[faces + offsets]
+
+
+def check_indices(function: str, faces: Tensor, num_vertices: int) -> None:
+    """Check that faces, of any shape, point at vertices that are there."""
+    if faces.numel() and not 0 <= int(faces.min()) <= int(faces.max()) < num_vertices:
+        raise ValueError(
+            f"{function}: faces must hold vertex indices inside [0, {num_vertices}), got "
+            f"{int(faces.min())} to {int(faces.max())}"
+        )
 
 
 def lighting(

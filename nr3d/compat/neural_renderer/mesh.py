@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nr3d.checks import INTEGERS, check_tensor
-from nr3d.compat.neural_renderer.convert import default_device
+from nr3d.checks import INTEGERS, check_count, check_tensor, format_shape
+from nr3d.compat.neural_renderer.convert import as_count, default_device
+from nr3d.compat.neural_renderer.faces import check_indices
 from nr3d.compat.neural_renderer.files import load_obj
 
 
@@ -43,20 +44,21 @@ class Mesh(nn.Module):
             if isinstance(faces, int):  # where the original has the texture size
                 texture_size = faces
             vertices, faces = load_obj(Path(vertices), normalization)[:2]  # type: ignore[arg-type]
-        assert isinstance(vertices, Tensor)
         check_tensor("Mesh", "vertices", vertices, shape=("V", 3))
+        assert isinstance(vertices, Tensor)
         check_tensor("Mesh", "faces", faces, shape=("F", 3), dtypes=INTEGERS, like=vertices)
         assert isinstance(faces, Tensor)
+        check_indices("Mesh", faces, vertices.shape[0])
         self.vertices = nn.Parameter(vertices.clone()) if is_file else vertices
         self.faces = faces
         self.num_vertices, self.num_faces = vertices.shape[0], faces.shape[0]
         if textures is None:
+            texture_size = as_count(texture_size)
+            check_count("Mesh", "texture_size", texture_size)
             shape = (faces.shape[0], *(texture_size,) * 3, 3)
             self.textures: Tensor = nn.Parameter(0.05 * torch.randn(shape, device=faces.device))
         else:
-            check_tensor(
-                "Mesh", "textures", textures, shape=(faces.shape[0], "T", "T", "T", 3), like=faces
-            )
+            _check_cubes(textures, faces)
             self.textures = textures
         self.texture_size = self.textures.shape[1]
 
@@ -83,3 +85,14 @@ class Mesh(nn.Module):
         """Set by what `Adam`, made after this, multiplies its rate for vertices and textures."""
         self.vertices.lr = lr_vertices  # type: ignore[attr-defined]
         self.textures.lr = lr_textures  # type: ignore[attr-defined]
+
+
+def _check_cubes(textures: Tensor, faces: Tensor) -> None:
+    shape = (faces.shape[0], "T", "T", "T", 3)
+    check_tensor("Mesh", "textures", textures, shape=shape, like=faces)
+    sizes = textures.shape[1:4]
+    if len(set(sizes)) != 1 or sizes[0] == 0:
+        raise ValueError(
+            f"Mesh: textures must have shape {format_shape(shape)} with one T of at least 1, got "
+            f"{format_shape(textures.shape)}"
+        )
