@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from nr3d.checks import FLOATS, INTEGERS, check_tensor
+from nr3d.ops.inputs import check_indices
 
 
 def face_normals(vertices: Tensor, faces: Tensor) -> Tensor:
@@ -26,9 +27,10 @@ def face_normals(vertices: Tensor, faces: Tensor) -> Tensor:
 
     Raises:
         TypeError: A wrong dtype.
-        ValueError: A wrong shape or device.
+        ValueError: A wrong shape or device, or, on the CPU, a face that points at no vertex.
     """
-    return _unit(_area_vectors("face_normals", vertices, faces))
+    _check_mesh("face_normals", vertices, faces)
+    return _unit(_area_vectors(vertices, faces, scale_over=(2, 3)))
 
 
 def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
@@ -45,21 +47,41 @@ def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
 
     Raises:
         TypeError: A wrong dtype.
-        ValueError: A wrong shape or device.
+        ValueError: A wrong shape or device, or, on the CPU, a face that points at no vertex.
     """
-    areas = _area_vectors("vertex_normals", vertices, faces)
+    _check_mesh("vertex_normals", vertices, faces)
+    areas = _area_vectors(vertices, faces, scale_over=(1, 2, 3))  # one scale: areas are weights
     total = torch.zeros_like(vertices)
     for k in range(3):
         total = total.index_add(1, faces[:, k].long(), areas)
     return _unit(total)
 
 
-def _area_vectors(function: str, vertices: Tensor, faces: Tensor) -> Tensor:
-    """Give the normal of every face times twice its area. [B, F, 3]"""
+def _check_mesh(function: str, vertices: Tensor, faces: Tensor) -> None:
     check_tensor(function, "vertices", vertices, shape=("B", "V", 3), dtypes=FLOATS)
     check_tensor(function, "faces", faces, shape=("F", 3), dtypes=INTEGERS, like=vertices)
+    if not torch.compiler.is_compiling():
+        num_vertices = vertices.shape[1]
+        check_indices(function, "faces", faces.contiguous(), of="vertex", low=0, high=num_vertices)
+
+
+def _area_vectors(vertices: Tensor, faces: Tensor, *, scale_over: tuple[int, ...]) -> Tensor:
+    """Give the normal of every face times twice its area, in a unit that float32 can square.
+
+    Args:
+        vertices: [B, V, 3]
+        faces: [F, 3]
+        scale_over: The axes of the edges [B, F, 2, 3] that share a unit: their longest.
+
+    Returns:
+        [B, F, 3]
+    """
     v0, v1, v2 = (vertices[:, faces[:, k].long()] for k in range(3))
-    areas: Tensor = torch.linalg.cross(v0 - v1, v2 - v1, dim=-1)
+    edges = torch.stack((v0 - v1, v2 - v1), dim=2)
+    if edges.numel() > 0:
+        longest = edges.detach().abs().amax(scale_over, keepdim=True)
+        edges = edges / longest.masked_fill(~((longest > 0) & longest.isfinite()), 1)
+    areas: Tensor = torch.linalg.cross(edges[:, :, 0], edges[:, :, 1], dim=-1)
     return areas
 
 

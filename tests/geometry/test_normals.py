@@ -53,6 +53,18 @@ def test_the_unit_of_length_does_not_matter(normals_of):
 
 
 @pytest.mark.parametrize("normals_of", [face_normals, vertex_normals])
+@pytest.mark.parametrize("unit", [1e-37, 1e-30, 1e30, 1e38])
+def test_squares_of_lengths_may_leave_float32(normals_of, unit):
+    vertices, faces = icosphere(2)
+    scaled = (vertices[None] * unit).requires_grad_()
+    normals = normals_of(scaled, faces)
+    torch.testing.assert_close(normals, normals_of(vertices[None], faces))
+    normals[0, :, 0].mul(torch.arange(normals.shape[1])).sum().backward()
+    if unit > 1e-37:  # gradients are as large as the unit is small
+        assert scaled.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("normals_of", [face_normals, vertex_normals])
 @pytest.mark.parametrize("faces", [[[0, 1, 2]], [[0, 1, 3], [3, 1, 0]]])
 def test_what_cancels_or_is_collinear_sends_no_gradient(normals_of, faces):
     vertices = torch.tensor([[[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [0, 1, 0]]], requires_grad=True)
@@ -80,3 +92,8 @@ def test_bad_input_is_named():
         face_normals(torch.zeros(4, 3), torch.tensor([[0, 1, 2]]))
     with pytest.raises(TypeError, match="vertex_normals: faces must be int32 or int64"):
         vertex_normals(torch.zeros(1, 4, 3), torch.zeros(1, 3))
+    for normals_of in (face_normals, vertex_normals):
+        for wrong in (-1, 4):
+            message = rf"{normals_of.__name__}: faces must hold vertex indices inside \[0, 4\), "
+            with pytest.raises(ValueError, match=message + rf"got {wrong} at \[1, 2\]"):
+                normals_of(torch.zeros(1, 4, 3), torch.tensor([[0, 1, 2], [0, 1, wrong]]))
