@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path, PureWindowsPath
+
+from nr3d.geometry.text_lines import cut_comment
+
+
+_QUOTED = re.compile(rb"\"([^\"]+)\"\s*(?:#.*)?")
+
+
+def plain_name(name: bytes) -> bytes:
+    """Give a name of a text file without quotes or a comment behind it."""
+    quoted = _QUOTED.fullmatch(name)
+    return quoted[1].strip() if quoted else cut_comment(name).strip()
 
 
 def linked_file(root: Path, name: str, *, beside: Path, place: str) -> Path:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nr3d.geometry.linked_files import decode_name, linked_file
-from nr3d.geometry.text_lines import line_error, read_lines
+from nr3d.geometry.linked_files import decode_name, linked_file, plain_name
+from nr3d.geometry.text_lines import cut_comment, line_error, read_lines
 
 Color = tuple[float, float, float]
 
@@ -58,15 +59,27 @@ def read_materials(path: Path, *, root: Path, textures: bool) -> dict[bytes, Mtl
     name = None
     for number, line in enumerate(read_lines(path, kind="MTL")[0], start=1):
         words = line.split(None, 1)
-        key, rest = words[0] if words else b"", words[1].strip() if len(words) > 1 else b""
+        key = words[0].lower() if words else b""
+        rest = words[1].strip() if len(words) > 1 else b""
         if key == b"newmtl":
             name = rest
             materials[name] = MtlEntry()
-        elif key == b"Kd" and name is not None:
-            materials[name].diffuse = _color(rest, path, number)
-        elif key == b"map_Kd" and name is not None and textures:
+        elif key == b"kd" and name is not None:
+            materials[name].diffuse = _color(cut_comment(rest), path, number)
+        elif key == b"map_kd" and name is not None and textures:
             materials[name].map = _diffuse_map(rest, path, number, root)
     return materials
+
+
+def keys_of_names(names: list[bytes], known: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Tell which known material each name means: one written alike, else but for a comment.
+
+    So names with a `#` of their own, `Material #25`, stay apart.
+    """
+    keys = set(known)
+    plain = {cut_comment(key): key for key in known}
+    found = {name: name if name in keys else plain.get(cut_comment(name)) for name in names}
+    return {name: key for name, key in found.items() if key is not None}
 
 
 def find_materials(obj: Path, names: list[bytes], *, textures: bool) -> dict[bytes, MtlEntry]:
@@ -96,9 +109,11 @@ def find_materials(obj: Path, names: list[bytes], *, textures: bool) -> dict[byt
 
 def _split_names(obj: Path, name: bytes) -> list[str]:
     """Take a line as one name where that file is there, as several otherwise."""
-    whole = decode_name(name)
-    is_one = os.path.isfile(obj.parent / whole.replace("\\", "/")) or len(name.split()) < 2
-    return [whole] if is_one else [decode_name(part) for part in name.split()]
+    plain = plain_name(name)
+    for each in (name, plain):
+        if os.path.isfile(obj.parent / decode_name(each).replace("\\", "/")):
+            return [decode_name(each)]
+    return [decode_name(plain_name(part)) for part in plain.split()] or [""]
 
 
 def _color(rest: bytes, path: Path, number: int) -> Color:
@@ -115,6 +130,8 @@ def _color(rest: bytes, path: Path, number: int) -> Color:
 
 def _diffuse_map(rest: bytes, path: Path, number: int, root: Path) -> DiffuseMap:
     options, name = _split_options(rest)
+    if not os.path.isfile(path.parent / decode_name(name).replace("\\", "/")):
+        name = plain_name(name)
     if not name:
         raise line_error(path, number, "map_Kd must name a file", rest)
     try:
@@ -128,7 +145,7 @@ def _diffuse_map(rest: bytes, path: Path, number: int, root: Path) -> DiffuseMap
     return DiffuseMap(
         linked_file(root, decode_name(name), beside=path.parent, place=f"image named by {place}"),
         place,
-        clamp=options.get(b"-clamp") == [b"on"],
+        clamp=options.get(b"-clamp", [b""])[0].lower() == b"on",
         offset=_pair(offset, missing=0.0),
         scale=_pair(scale, missing=1.0),
     )
@@ -141,9 +158,10 @@ def _split_options(rest: bytes) -> tuple[dict[bytes, list[bytes]], bytes]:
     wanted = 0
     while rest:
         head, *tail = rest.split(None, 1)
-        if head in OPTIONS:
-            words = options[head] = []
-            wanted = OPTIONS[head]
+        option = head.lower()
+        if option in OPTIONS:
+            words = options[option] = []
+            wanted = OPTIONS[option]
         elif tail and len(words) < wanted and (not words or wanted < 3 or _is_number(head)):
             words.append(head)  # never the last word, which is the name
         else:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nr3d.geometry.mesh import LoadedMesh, Material
-from nr3d.geometry.mtl import DiffuseMap, find_materials
+from nr3d.geometry.mtl import DiffuseMap, find_materials, keys_of_names
 from nr3d.geometry.obj_numbers import (
     ObjLines,
     Triangles,
@@ -30,7 +30,8 @@ def load_obj(path: Path | str, *, textures: bool = False) -> LoadedMesh:
     Polygons become fans (v0, v_i+1, v_i+2); normal indices, lines, points, groups and curves are
     passed over, and so are faces with two corners: modelling programs write loose edges that way.
     Vertices that no face uses stay. A face has the last `usemtl` before it. Its colour is `Kd` of
-    that material, grey where the material is unknown.
+    that material, grey where the material is unknown. Upper and lower case of keywords, comments
+    behind a line and quotes around a file name make no difference.
 
     Args:
         path: The file; material files are looked up relative to it, images relative to those.
@@ -92,12 +93,13 @@ def _find_used(
     """Give the known materials that triangles use, their maps, and who uses which. [F]"""
     known = find_materials(path, found.libraries, textures=textures)
     statement = np.array(found.material_of_face)[triangles.line]
+    keys = keys_of_names(found.materials, known)
     place_of_name: dict[bytes, int] = {}
     place = np.full(len(found.materials) + 1, -1)  # the last row: before the first usemtl
     for i in np.unique(statement[statement >= 0]):
-        name = found.materials[i]
-        if name in known:
-            place[i] = place_of_name.setdefault(name, len(place_of_name))
+        key = keys.get(found.materials[i])
+        if key is not None:
+            place[i] = place_of_name.setdefault(key, len(place_of_name))
     maps = [known[name].map for name in place_of_name]
     images = {
         each.path: read_texture(each.path, place=each.place) for each in maps if each is not None

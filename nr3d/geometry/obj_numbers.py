@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nr3d.geometry.text_lines import line_error, parse_each
+from nr3d.geometry.text_lines import cut_comment, line_error, parse_each
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -57,13 +57,18 @@ class Triangles:
 
 
 def sort_lines(lines: list[bytes]) -> ObjLines:
-    """Keep the lines that say something about triangles, by kind."""
+    """Keep the lines that say something about triangles, by kind.
+
+    Comments behind names stay: a name may hold a `#` too.
+    """
     found = ObjLines()
     for number, line in enumerate(lines, start=1):
         words = line.split(None, 1)
         if not words:
             continue
-        key, rest = words[0], words[1] if len(words) > 1 else b""
+        key, rest = words[0].lower(), words[1] if len(words) > 1 else b""
+        if key in (b"v", b"vt", b"f"):
+            rest = cut_comment(rest)
         if key == b"v" or key == b"vt":
             points = found.vertices if key == b"v" else found.uvs
             points.lines.append(rest)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 MAX_LINE = 1 << 20  # bytes; a polygon with 100000 corners fits
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # what some editors put before UTF-8 text
+_COMMENT = re.compile(rb"(?:^|\s)#")
+
 T = TypeVar("T")
 
 
 def read_lines(path: Path, *, kind: str) -> tuple[list[bytes], bool]:
-    """Read the lines of a text file; no more than a part of a line that is too long is held.
+    """Read the lines of a text file, without a byte order mark; no more than a part of a line that is too long is held.
 
     Args:
         path: The file.
@@ -27,6 +31,8 @@ def read_lines(path: Path, *, kind: str) -> tuple[list[bytes], bool]:
     lines: list[bytes] = []
     rest = b""
     with path.open("rb") as file:
+        if file.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
+            file.seek(0)
         while chunk := file.read(MAX_LINE):
             if b"\0" in chunk:
                 raise ValueError(f"load_mesh: {path} must be an {kind} file, got binary data")
@@ -43,13 +49,22 @@ def read_lines(path: Path, *, kind: str) -> tuple[list[bytes], bool]:
     return lines + rest.splitlines(), not rest or rest.endswith(b"\r")
 
 
+def cut_comment(line: bytes) -> bytes:
+    """Give a line up to a `#` that begins a word; one inside a word belongs to a name."""
+    found = _COMMENT.search(line) if b"#" in line else None
+    return line[: found.start()] if found else line
+
+
 def join_continued(lines: list[bytes]) -> list[bytes]:
-    """Append lines to those before them that end in a backslash; line numbers stay."""
+    """Append lines to those before them that end in a backslash; line numbers stay.
+
+    A comment ends with its line, whatever stands last there: often the path of a folder.
+    """
     joined: list[bytes] = []
     parts: list[bytes] = []
     for line in lines:
         parts.append(line)
-        if not line.endswith(b"\\"):
+        if not line.endswith(b"\\") or cut_comment(line) != line:
             joined += _one_line(parts)
             parts = []
     return joined + _one_line(parts)

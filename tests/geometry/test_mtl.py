@@ -41,6 +41,10 @@ def test_colours_names_and_spaces(tmp_path: Path) -> None:
         ("-mm 0 1 -blendu off -boost 2 -bm 1 -t 1 1 a b.png", "a b.png", (0, 0), (1, 1), False),
         ("-imfchan r -texres 64 -cc on -type sphere a.png", "a.png", (0, 0), (1, 1), False),
         ("-odd.png", "-odd.png", (0, 0), (1, 1), False),
+        ("a.png # c", "a.png", (0, 0), (1, 1), False),
+        ("a#1.png\t# c", "a#1.png", (0, 0), (1, 1), False),
+        ('"my a.png"', "my a.png", (0, 0), (1, 1), False),
+        ('-CLAMP ON -s 2 "a #1.png" # c', "a #1.png", (0, 0), (2, 1), True),
     ],
 )
 def test_options_of_an_image(
@@ -63,6 +67,8 @@ def test_options_of_an_image(
         ("Kd 1 nan 1", "line 2: Kd must be followed by three numbers, got '1 nan 1'"),
         ("Kd 1 1", "line 2: Kd must be followed by three numbers, got '1 1'"),
         ("map_Kd", "line 2: map_Kd must name a file, got ''"),
+        ("map_Kd # a.png", "line 2: map_Kd must name a file, got '# a.png'"),
+        ('map_Kd "../a.png" # c', "line 2 must lie inside .*, got '../a.png'; copy it"),
         ("map_Kd -clamp", "line 2: map_Kd must name a file, got '-clamp'"),
         ("map_Kd -o x 1 a.png", "line 2: -o and -s must be followed by finite numbers, got '-o x"),
         ("map_Kd -s inf a.png", "line 2: -o and -s must be followed by finite numbers"),
@@ -83,3 +89,9 @@ def test_images_are_relative_to_the_material_file(tmp_path: Path) -> None:
     assert found is not None and found.path == tmp_path / "b" / "c.png"
     with pytest.raises(ValueError, match="must lie inside"):
         read(tmp_path, "newmtl a\nmap_Kd ../../c.png\n", "sub/a.mtl")
+
+
+def test_an_image_whose_name_looks_like_a_comment_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a #1.png").touch()
+    found = read(tmp_path, "newmtl a\nMAP_KD a #1.png\n")[b"a"].map
+    assert found is not None and found.path == tmp_path / "a #1.png"

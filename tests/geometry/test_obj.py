@@ -182,3 +182,35 @@ def test_six_numbers_are_a_position_and_a_colour(write: WriteFile) -> None:
     assert mesh.vertex_colors is not None and mesh.face_colors is not None
     assert mesh.vertex_colors.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0.5]]
     torch.testing.assert_close(mesh.face_colors, torch.tensor([[1 / 3, 1 / 3, 1 / 6]]))
+
+
+def test_a_byte_order_mark_loses_no_vertex(write: WriteFile) -> None:
+    mesh = load_mesh(write("\ufeff" + SQUARE + "f 1 2 3\n"))
+    assert len(mesh.vertices) == 4 and mesh.faces.tolist() == [[0, 1, 2]]
+    write("\ufeffnewmtl a\nKd 1 0 0\n", "a.mtl")
+    colors = load_mesh(write("\ufeffmtllib a.mtl\n" + SQUARE + "usemtl a\nf 1 2 3\n")).face_colors
+    assert colors is not None and colors.tolist() == [[1, 0, 0]]
+
+
+def test_comments_behind_a_line_and_capitals_do_not_matter(write: WriteFile) -> None:
+    write("NewMtl A # hi\nKD 1 0 0 # red\nnewmtl B\nKd 0.25 # grey\n", "a.mtl")
+    text = "MTLLIB a.mtl # colours\nV 0 0 0 # a b c\nv 1 0 0 # a b c\nv 0 1 0 # a b c\n"
+    mesh = load_mesh(write(text + "UseMtl A\nF 1 2 3 # hi\nusemtl B # quarter\nf 1/1 2/2 3/3 #\n"))
+    assert mesh.vertex_colors is None and mesh.face_colors is not None
+    assert mesh.face_colors.tolist() == [[1, 0, 0], [0.25] * 3]
+
+
+def test_names_of_materials_may_hold_a_number_sign(write: WriteFile) -> None:
+    write("newmtl Material #25\nKd 1 0 0\nnewmtl Material #26\nKd 0 1 0\n", "a.mtl")
+    faces = "usemtl Material #26\nf 1 2 3\nusemtl Material #25\nf 1 2 3\n"
+    mesh = load_mesh(write("mtllib a.mtl\n" + SQUARE + faces))
+    assert mesh.face_colors is not None and mesh.face_colors.tolist() == [[0, 1, 0], [1, 0, 0]]
+
+
+@pytest.mark.parametrize("name", ['"a b.mtl"', '"a b.mtl" # c', "a b.mtl # c", "c.mtl a#1.mtl # c"])
+def test_material_files_may_be_quoted(write: WriteFile, name: str) -> None:
+    for file in ("a b.mtl", "a#1.mtl"):
+        write("newmtl a\nKd 1 0 0\n", file)
+    write("newmtl b\n", "c.mtl")
+    mesh = load_mesh(write(f"mtllib {name}\n" + SQUARE + "usemtl a\nf 1 2 3\n"))
+    assert mesh.face_colors is not None and mesh.face_colors.tolist() == [[1, 0, 0]]
