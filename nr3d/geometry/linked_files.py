@@ -8,7 +8,6 @@ from pathlib import Path, PureWindowsPath
 
 from nr3d.geometry.text_lines import cut_comment
 
-
 _QUOTED = re.compile(rb"\"([^\"]+)\"\s*(?:#.*)?")
 
 

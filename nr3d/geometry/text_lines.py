@@ -16,7 +16,9 @@ T = TypeVar("T")
 
 
 def read_lines(path: Path, *, kind: str) -> tuple[list[bytes], bool]:
-    """Read the lines of a text file, without a byte order mark; no more than a part of a line that is too long is held.
+    """Read the lines of a text file; no more than a part of a line that is too long is held.
+
+    A byte order mark is no part of the first one.
 
     Args:
         path: The file.
