@@ -157,3 +157,35 @@ def test_adam_leaves_alone_what_has_no_gradient(tmp_path):
     torch.testing.assert_close(mesh.vertices[0], before[0] - 0.1)
     assert torch.equal(mesh.vertices[1:], before[1:])
     assert torch.equal(mesh.textures, textures)  # its rate is 0
+
+
+def test_adam_reads_rates_at_each_update(tmp_path):
+    mesh = nr.Mesh(str(write_textured(tmp_path)), 2)
+    optimizer = nr.Adam(mesh.parameters(), alpha=0.1)
+
+    def moves() -> list[float]:
+        before = [parameter.detach().clone() for parameter in (mesh.vertices, mesh.textures)]
+        optimizer.zero_grad()
+        (mesh.vertices.sum() + mesh.textures.sum()).backward()
+        optimizer.step()
+        after = (mesh.vertices, mesh.textures)
+        return [float((b - a.detach()).mean()) for a, b in zip(after, before, strict=True)]
+
+    assert moves() == pytest.approx([0.1, 0.1], rel=1e-4)
+    mesh.set_lr(0, 0.5)
+    assert moves() == pytest.approx([0, 0.05], rel=1e-4)
+    assert optimizer.state[mesh.vertices]["step"] == 1  # skipped: not counted either
+    mesh.set_lr(2, 0)
+    assert moves() == pytest.approx([0.2, 0], rel=1e-4)
+
+
+def test_the_rate_of_a_parameter_multiplies_that_of_its_group():
+    parameters = [torch.nn.Parameter(torch.zeros(2)) for _ in range(3)]
+    groups = [{"params": parameters[:2], "lr": 0.1}, {"params": parameters[2:]}]
+    optimizer = nr.Adam(groups, alpha=0.01)
+    parameters[1].lr = parameters[2].lr = 3.0
+    for parameter in parameters:
+        parameter.grad = torch.ones(2)
+    optimizer.step()
+    found = [float(parameter[0].detach()) for parameter in parameters]
+    assert found == pytest.approx([-0.1, -0.3, -0.03], rel=1e-4)

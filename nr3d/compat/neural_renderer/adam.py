@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import defaultdict
 
+from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from nr3d.optim import KatoAdam
@@ -13,8 +14,8 @@ class Adam(KatoAdam):
     """Adam that leaves elements alone whose gradient is exactly zero.
 
     Args:
-        params: Parameters or parameter groups. An attribute `lr` of a parameter multiplies `alpha`;
-            with 0 the parameter is skipped (see `Mesh.set_lr`).
+        params: Parameters or parameter groups. An attribute `lr` of a parameter, read at each
+            update, multiplies `alpha`; with 0 the parameter is skipped (see `Mesh.set_lr`).
         alpha: Learning rate.
         beta1: Decay of the mean of gradients.
         beta2: Decay of the mean of squared gradients.
@@ -29,16 +30,15 @@ class Adam(KatoAdam):
         beta2: float = 0.999,
         eps: float = 1e-8,
     ) -> None:
-        super().__init__(_group_by_rate(params), lr=alpha, betas=(beta1, beta2), eps=eps)
+        super().__init__(params, lr=alpha, betas=(beta1, beta2), eps=eps)
 
-
-def _group_by_rate(params: ParamsT) -> list[dict[str, Any]]:
-    """Make a group of every parameter, with its own rate."""
-    groups = []
-    for entry in params:
-        group: dict[str, Any] = dict(entry) if isinstance(entry, dict) else {"params": [entry]}
-        own = group.pop("params")
-        for parameter in own if isinstance(own, (list, tuple)) else [own]:
-            rate = group.get("lr_scale", getattr(parameter, "lr", 1.0))
-            groups.append({**group, "params": [parameter], "lr_scale": rate})
-    return groups
+    def _update(
+        self, parameters: list[Tensor], rate: float, betas: tuple[float, float], eps: float
+    ) -> None:
+        """Update parameters by their own rates, those that share one together."""
+        by_rate: defaultdict[float, list[Tensor]] = defaultdict(list)
+        for parameter in parameters:
+            by_rate[rate * float(getattr(parameter, "lr", 1.0))].append(parameter)
+        for own_rate, alike in by_rate.items():
+            if own_rate != 0:
+                super()._update(alike, own_rate, betas, eps)

@@ -82,7 +82,7 @@ class Mesh(nn.Module):
         return self.vertices.expand(sizes), self.faces.expand(sizes), textures
 
     def set_lr(self, lr_vertices: float, lr_textures: float) -> None:
-        """Set by what `Adam`, made after this, multiplies its rate for vertices and textures."""
+        """Set by what `Adam` multiplies its rate for vertices and textures from now on."""
         self.vertices.lr = lr_vertices  # type: ignore[attr-defined]
         self.textures.lr = lr_textures  # type: ignore[attr-defined]
 
