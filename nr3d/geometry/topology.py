@@ -20,11 +20,18 @@ def edges_with_opposite_vertices(faces: Tensor) -> Tensor:
 
     Raises:
         TypeError: If `faces` is no integer tensor.
-        ValueError: If the shape is another, a face repeats a vertex, or an edge does not belong to
-            exactly two faces.
+        ValueError: If the shape is another, an index is negative, a face repeats a vertex, or an
+            edge does not belong to exactly two faces.
     """
     function = "edges_with_opposite_vertices"
     check_tensor(function, "faces", faces, shape=("F", 3), dtypes=INTEGERS)
+    is_negative = faces < 0
+    if bool(is_negative.any()):
+        face, corner = is_negative.nonzero()[0].tolist()
+        raise ValueError(
+            f"{function}: faces must hold vertex indices of at least 0, "
+            f"got {int(faces[face, corner])} at [{face}, {corner}]"
+        )
     corners = torch.cat((faces, faces[:, [1, 2, 0]], faces[:, [2, 0, 1]]))  # edge (0, 1), then far
     ends, far = corners[:, :2].sort(dim=1).values, corners[:, 2]
     if bool((ends[:, 0] == ends[:, 1]).any()):

@@ -25,6 +25,7 @@ def test_edges_of_no_faces_are_none() -> None:
     [
         ([[0, 1, 2]], r"closed manifold, got 3 edges .* \(the first is 0-1 with 1\)"),
         ([[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2], [0, 1, 4]], "closed manifold, got 3 edges"),
+        ([[0, 1, 2], [0, 3, -1]], r"hold vertex indices of at least 0, got -1 at \[1, 2\]"),
         ([[0, 1, 1]], "three different vertices each"),
     ],
 )
