@@ -59,8 +59,6 @@ def save_mesh(
     colors: dict[str, Any] = {"cubes": cubes, "uvs": uvs, "image": image}
     colors["vertex_colors"] = vertex_colors
     surface = check_surface("save_mesh", vertices, faces, **colors)
-    if len(surface.faces) == 0:
-        raise ValueError("save_mesh: faces must hold at least one face, got [0, 3]")
     if suffix == ".obj":
         save_obj(path, vertices, faces, **colors)
         return

@@ -43,8 +43,9 @@ def save_obj(
 
     Raises:
         TypeError: If a dtype is another.
-        ValueError: If a shape does not fit, a number is NaN or infinite, an index points at no
-            vertex, colours are of two kinds, or `path` of a textured mesh does not end in .obj.
+        ValueError: If a shape does not fit, there is no face, a number is NaN or infinite, an index
+            points at no vertex, colours are of two kinds, or `path` of a textured mesh does not end
+            in .obj.
         OSError: If a file cannot be written.
 
     Source: Kato et al. 2018 (the exporter of the authors' renderer).

@@ -46,12 +46,14 @@ def check_surface(
 
     Raises:
         TypeError: If a dtype is another.
-        ValueError: If a shape does not fit, a number is NaN or infinite, an index points at no
-            vertex, there is one of `uvs` and `image` without the other, or more than one kind of
-            colour.
+        ValueError: If a shape does not fit, there is no face, a number is NaN or infinite, an index
+            points at no vertex, there is one of `uvs` and `image` without the other, or more than
+            one kind of colour.
     """
     check_tensor(function, "vertices", vertices, shape=("V", 3), dtypes=ANY_FLOATS)
     check_tensor(function, "faces", faces, shape=("F", 3), dtypes=INTEGERS)
+    if len(faces) == 0:
+        raise ValueError(f"{function}: faces must hold at least one face, got [0, 3]")
     wrong = faces[(faces < 0) | (faces >= len(vertices))]
     if len(wrong) > 0:
         raise ValueError(

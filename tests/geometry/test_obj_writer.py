@@ -29,6 +29,7 @@ def test_saved_mesh_comes_back_exactly(tmp_path: Path) -> None:
     ("vertices", "faces", "kind", "message"),
     [
         (torch.zeros(1, 4, 3), torch.zeros(1, 3).long(), ValueError, r"shape \[V, 3\]"),
+        (torch.zeros(4, 3), torch.zeros(0, 3).long(), ValueError, "faces must hold at least one f"),
         (torch.zeros(4, 3), torch.zeros(1, 3), TypeError, "faces must be int32 or int64"),
         (torch.full((4, 3), math.nan), torch.zeros(1, 3).long(), ValueError, "must be finite"),
         (torch.zeros(4, 3), torch.tensor([[0, 1, 4]]), ValueError, r"\[0, 4\), got 4"),
