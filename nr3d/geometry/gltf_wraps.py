@@ -1,4 +1,4 @@
-"""How images of a glTF file go on beyond their borders, which trimesh does not read."""
+"""What trimesh does not read of glTF files: how images go on, and whether the JSON is one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,26 @@ from typing import Any
 
 _REPEAT = 10497
 _NAMES = {_REPEAT: "repeat", 33648: "mirror", 33071: "clamp"}
+
+
+def check_gltf(path: Path) -> None:
+    """Check that a file is the JSON of a scene: trimesh takes another file where it is not.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    content = path.read_bytes()
+    got = ""
+    try:
+        tree = json.loads(content.decode())
+        if not isinstance(tree, dict) or "meshes" not in tree:
+            got = "JSON without 'meshes'"
+    except (ValueError, RecursionError) as error:
+        got = f"no JSON ({error})"
+    if content[:4] == b"glTF":
+        got = "a binary one; name it .glb"
+    if got:
+        raise ValueError(f"load_mesh: {path} must be a GLTF file, got {got}")
 
 
 def number_materials(path: Path) -> tuple[bytes, list[str]]:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nr3d.geometry.gltf_wraps import number_materials, take_number
+from nr3d.geometry.gltf_wraps import check_gltf, number_materials, take_number
 from nr3d.geometry.linked_files import linked_file
 from nr3d.geometry.mesh import LoadedMesh, Material
 from nr3d.geometry.mtl import GREY
@@ -28,6 +28,8 @@ def load_scene(path: Path, *, textures: bool) -> LoadedMesh:
     files: Any = _FilesBeside(path)
     suffix = path.suffix[1:].lower()
     wraps: list[str] = []
+    if suffix == "gltf":
+        check_gltf(path)
     try:
         with np.errstate(all="ignore"):  # infinite coordinates are found below
             source: Any = path

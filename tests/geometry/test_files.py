@@ -66,6 +66,29 @@ def test_damaged_files_are_refused(tmp_path: Path, suffix: str, content: bytes) 
         load_mesh(path)
 
 
+@pytest.mark.parametrize("textures", [False, True])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"no JSON \(Expecting value: line 1"),
+        (b"no mesh", r"no JSON \(Expecting value: line 1"),
+        (b"\xff\xfe", r"no JSON \('utf-8' codec"),
+        (b"[" * 100_000, r"no JSON \("),
+        (b"[1]", "JSON without 'meshes'"),
+        (b'{"asset": {"version": "2.0"}}', "JSON without 'meshes'"),
+        (b"glTF\2\0\0\0", "a binary one; name it .glb"),
+    ],
+)
+def test_what_is_no_gltf_is_told(
+    tmp_path: Path, content: bytes, message: str, textures: bool
+) -> None:
+    (tmp_path / "a.gltf").write_bytes(content)
+    with pytest.raises(
+        ValueError, match=f"^load_mesh: .*a.gltf must be a GLTF file, got {message}"
+    ):
+        load_mesh(tmp_path / "a.gltf", textures=textures)
+
+
 @pytest.mark.parametrize("suffix", [".glb", ".ply", ".stl"])
 def test_truncated_files_are_refused(tmp_path: Path, box: Any, suffix: str) -> None:
     path = tmp_path / f"half{suffix}"
