@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from nr3d.checks import check_tensor
+from nr3d.checks import REDUCED_FLOATS, check_tensor, format_shape
 from nr3d.geometry.mesh import LoadedMesh
 from nr3d.renderer.cubes import sample_cubes
 from nr3d.renderer.interpolate import interpolate_vertices
@@ -21,7 +21,11 @@ GREY = 0.7
 
 
 class Appearance(Protocol):
-    """Gives the colour of every pixel from what is seen there."""
+    """Gives the colour of every pixel from what is seen there.
+
+    Those of this module take colours of the dtype of the mesh; half precision is cast to float32.
+    Values are not looked at: NaN in colours or coordinates gives NaN where they are seen.
+    """
 
     def colors(
         self, fragments: Fragments, *, vertices: Tensor, faces: Tensor, num_views: int
@@ -54,7 +58,8 @@ class VertexColors:
         self, fragments: Fragments, *, vertices: Tensor, faces: Tensor, num_views: int
     ) -> Tensor:
         """See `Appearance`."""
-        values = of_all_views(self.values, num_views)
+        axes = (vertices.shape[1], "C")
+        values = _of_views("VertexColors", "values", self.values, axes, fragments, num_views)
         return interpolate_vertices(values, fragments, vertices=vertices, faces=faces)
 
 
@@ -72,8 +77,9 @@ class FaceColors:
         self, fragments: Fragments, *, vertices: Tensor, faces: Tensor, num_views: int
     ) -> Tensor:
         """See `Appearance`."""
-        check_tensor("FaceColors", "values", self.values, shape=("B", faces.shape[0], "C"))
-        return gather_faces(of_all_views(self.values, num_views), fragments)
+        axes = (faces.shape[0], "C")
+        values = _of_views("FaceColors", "values", self.values, axes, fragments, num_views)
+        return gather_faces(values, fragments)
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,8 @@ class CubeTextures:
         self, fragments: Fragments, *, vertices: Tensor, faces: Tensor, num_views: int
     ) -> Tensor:
         """See `Appearance`."""
-        cubes = of_all_views(self.cubes, num_views)
+        axes = (faces.shape[0], "T", "T", "T", "C")
+        cubes = _of_views("CubeTextures", "cubes", self.cubes, axes, fragments, num_views)
         return sample_cubes(cubes, fragments, vertices=vertices, faces=faces)
 
 
@@ -114,8 +121,9 @@ class ImageTexture:
         self, fragments: Fragments, *, vertices: Tensor, faces: Tensor, num_views: int
     ) -> Tensor:
         """See `Appearance`."""
+        axes = ("C", "h", "w")
         return sample_uv(
-            of_all_views(self.image, num_views),
+            _of_views("ImageTexture", "image", self.image, axes, fragments, num_views),
             self.uvs,
             fragments,
             vertices=vertices,
@@ -146,7 +154,11 @@ class Materials:
         self, fragments: Fragments, *, vertices: Tensor, faces: Tensor, num_views: int
     ) -> Tensor:
         """See `Appearance`."""
-        base = gather_faces(of_all_views(self.face_colors, num_views), fragments)
+        axes = (faces.shape[0], "C")
+        plain = _of_views("Materials", "face_colors", self.face_colors, axes, fragments, num_views)
+        base = gather_faces(plain, fragments)
+        for image in self.images:
+            _check_colors("Materials", "images", image, ("C", "h", "w"), fragments)
         drawn = sample_images(
             self.images,
             self.face_image,
@@ -173,7 +185,8 @@ def appearance_of(mesh: LoadedMesh) -> Appearance:
     """
     colors = mesh.face_colors
     if colors is None:
-        colors = torch.full((len(mesh.faces), 3), GREY, device=mesh.faces.device)
+        shape, vertices = (len(mesh.faces), 3), mesh.vertices
+        colors = torch.full(shape, GREY, dtype=vertices.dtype, device=vertices.device)
     textured = [i for i, material in enumerate(mesh.materials) if material.texture is not None]
     if textured and mesh.uvs is not None and mesh.face_material is not None:
         face_image = torch.full_like(mesh.face_material, -1)
@@ -194,6 +207,41 @@ def _has_some_materials(face_material: Tensor | None) -> bool:
         return False
     has = face_material >= 0
     return bool(has.any()) and not bool(has.all())
+
+
+def _check_colors(
+    function: str, argument: str, value: object, shape: tuple[int | str, ...], fragments: Fragments
+) -> None:
+    """Check colours of 3 channels, the axis C; half precision will be cast to float32."""
+    dtype = fragments.depth.dtype
+    dtypes = (dtype, *REDUCED_FLOATS) if dtype == torch.float32 else (dtype,)
+    check_tensor(function, argument, value, shape=shape, dtypes=dtypes, like=fragments.depth)
+    assert isinstance(value, Tensor)
+    num_channels = value.shape[shape.index("C")]
+    if num_channels != 3:
+        raise ValueError(
+            f"{function}: {argument} must have 3 channels, got {num_channels} "
+            f"in shape {format_shape(value.shape)}"
+        )
+
+
+def _of_views(
+    function: str,
+    argument: str,
+    value: Tensor,
+    axes: tuple[int | str, ...],
+    fragments: Fragments,
+    num_views: int,
+) -> Tensor:
+    """Check colours [B or 1, axes] and repeat them for all views."""
+    _check_colors(function, argument, value, ("B", *axes), fragments)
+    num_meshes = fragments.depth.shape[0] // num_views
+    if value.shape[0] not in (1, num_meshes):
+        raise ValueError(
+            f"{function}: {argument} must have 1 or {num_meshes} rows, as many as there are "
+            f"meshes, got shape {format_shape(value.shape)}"
+        )
+    return of_all_views(value, num_views)
 
 
 def of_all_views(values: Tensor, num_views: int) -> Tensor:

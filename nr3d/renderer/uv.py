@@ -17,11 +17,12 @@ def gather_faces(values: Tensor, fragments: Fragments) -> Tensor:
     """Give every pixel the value of its face, whichever side is seen.
 
     Args:
-        values: A first axis of 1 serves all views. [M or 1, F, C]
+        values: Of the dtype of the fragments; half precision is cast to float32. A first axis of
+            1 serves all views. [M or 1, F, C]
         fragments: What is seen, of F faces. [M, H, W]
 
     Returns:
-        0 where nothing is seen; differentiable in `values`. [M, C, H, W]
+        0 where nothing is seen, NaN where values are; differentiable in `values`. [M, C, H, W]
 
     Raises:
         TypeError: A wrong dtype.
@@ -47,7 +48,8 @@ def sample_uv(
     """Look an image up at the texture coordinates of every pixel, bilinearly.
 
     Args:
-        image: Row 0 at the top; a first axis of 1 serves all views. [M or 1, C, h, w]
+        image: Row 0 at the top, of the dtype of the fragments; half precision is cast to float32.
+            A first axis of 1 serves all views. [M or 1, C, h, w]
         uvs: Coordinates of the corners of each face: (0, 0) is the lower left corner of the image,
             (1, 1) the upper right one; texel i of a row of w has its centre at (i + 0.5) / w. Up to
             half a texel from its border the image blends with what `wrap` puts beside it: with
@@ -59,7 +61,8 @@ def sample_uv(
             border (`clamp`) or black (`border`).
 
     Returns:
-        0 where nothing is seen; differentiable in `image` and `uvs`. [M, C, H, W]
+        0 where nothing is seen, NaN where texels or coordinates are, which are not looked at;
+        differentiable in `image` and `uvs`, not in `vertices`. [M, C, H, W]
 
     Raises:
         TypeError: A wrong dtype; a wrap that is no string.
@@ -93,7 +96,8 @@ def sample_images(
     """Look up at every pixel the image of its face, as `sample_uv` does; at once for all images.
 
     Args:
-        images: Row 0 at the top, at least one. Each [C, h, w]
+        images: Row 0 at the top, at least one, of the dtype of the fragments; half precision is
+            cast to float32. Each [C, h, w]
         face_image: Index of each face's image, -1 for none. [F]
         uvs: As for `sample_uv`. [F, 3, 2]
         fragments: Of `rasterize(vertices, faces)`.
@@ -102,7 +106,8 @@ def sample_images(
         wraps: How each image goes on outside; see `sample_uv`.
 
     Returns:
-        0 where no image is seen; differentiable in `images` and `uvs`. [M, C, H, W]
+        0 where no image is seen, NaN where texels or coordinates are, which are not looked at;
+        differentiable in `images` and `uvs`, not in `vertices`. [M, C, H, W]
 
     Raises:
         TypeError: A wrong dtype.
@@ -110,7 +115,8 @@ def sample_images(
             index as in `gather_faces`.
     """
     name = "sample_images"
-    _check_images(name, images, wraps)
+    images = [at_least_float32(x) if isinstance(x, Tensor) else x for x in images]
+    _check_images(name, images, wraps, fragments)
     num_faces = faces.shape[0]
     check_tensor(name, "face_image", face_image, shape=(num_faces,), dtypes=INTEGERS, like=faces)
     check_tensor(name, "uvs", uvs, shape=(num_faces, 3, 2), like=vertices)
@@ -148,7 +154,9 @@ def _places(
     return height, width, start
 
 
-def _check_images(function: str, images: Sequence[Tensor], wraps: Sequence[str]) -> None:
+def _check_images(
+    function: str, images: Sequence[Tensor], wraps: Sequence[str], fragments: Fragments
+) -> None:
     if len(images) == 0 or len(images) != len(wraps):
         raise ValueError(
             f"{function}: there must be at least 1 image and as many wraps, got {len(images)} "
@@ -156,8 +164,14 @@ def _check_images(function: str, images: Sequence[Tensor], wraps: Sequence[str])
         )
     for image, wrap in zip(images, wraps, strict=True):
         check_choice(function, "wraps", wrap, WRAPS)
-        shape: tuple[int | str, ...] = (images[0].shape[0], "h", "w")
-        check_tensor(function, "images", image, shape=shape, like=images[0])
+        check_tensor(
+            function,
+            "images",
+            image,
+            shape=("C" if image is images[0] else images[0].shape[0], "h", "w"),
+            dtypes=(fragments.depth.dtype,),
+            like=fragments.depth,
+        )
         if image.shape[1] * image.shape[2] == 0:
             raise ValueError(
                 f"{function}: images must have texels, got {format_shape(image.shape)}"
@@ -206,5 +220,6 @@ def _as_rows(
     num_views = fragments.face_index.shape[0]
     serves_all = isinstance(value, Tensor) and value.dim() > 0 and value.shape[0] == 1
     shape: tuple[int | str, ...] = (1 if serves_all else num_views, *axes)
-    check_tensor(function, argument, value, shape=shape, like=fragments.face_index)
+    dtypes = (fragments.depth.dtype,)
+    check_tensor(function, argument, value, shape=shape, dtypes=dtypes, like=fragments.face_index)
     return value

@@ -9,7 +9,15 @@ import pytest
 import torch
 
 from nr3d.geometry import Mesh, icosphere
-from nr3d.renderer import CubeTextures, FaceColors, ImageTexture, Lights, NeuralRenderer
+from nr3d.renderer import (
+    CubeTextures,
+    FaceColors,
+    ImageTexture,
+    Lights,
+    Materials,
+    NeuralRenderer,
+    VertexColors,
+)
 
 OUTPUTS = ("colors", "silhouettes", "depth", "normals")
 EYE = torch.tensor([[[0.0, 0.3, -3.0]]])
@@ -198,3 +206,75 @@ def test_colours_of_an_appearance_of_ones_own_are_checked(image, error, message)
     with pytest.raises(error, match=re.escape("NeuralRenderer: colors of Constant " + message)):
         RENDERER.colors(ball(), EYE, Constant(image))
     assert RENDERER.colors(ball(), EYE, Constant(torch.ones(1, 3, 24, 24))).max() == 1
+
+
+UVS = torch.zeros(80, 3, 2)
+
+
+def materials(face_colors, image):
+    return Materials(face_colors, [image], ["repeat"], torch.arange(80) % 2 - 1, UVS)
+
+
+def appearances(channels=3, rows=1, **options):
+    """Give one appearance of each kind, with the name of what holds its colours."""
+
+    def zeros(*shape):
+        return torch.zeros(shape, **options)
+
+    faces, image = zeros(rows, 80, channels), zeros(channels, 4, 4)
+    return {
+        "VertexColors: values": VertexColors(zeros(rows, 42, channels)),
+        "FaceColors: values": FaceColors(faces),
+        "CubeTextures: cubes": CubeTextures(zeros(rows, 80, 2, 2, 2, channels)),
+        "ImageTexture: image": ImageTexture(image.expand(rows, -1, -1, -1), UVS),
+        "Materials: face_colors": materials(faces, zeros(3, 4, 4)),
+        "Materials: images": materials(zeros(1, 80, 3), image),
+    }
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+@pytest.mark.parametrize("name", appearances())
+def test_colours_have_three_channels(name, channels):
+    appearance = appearances(channels)[name]
+    with pytest.raises(ValueError, match=f"^{name} must have 3 channels, got {channels} in shape"):
+        draw(ball(), appearance=appearance)
+
+
+@pytest.mark.parametrize("name", appearances())
+def test_colours_have_the_dtype_of_the_mesh(name):
+    """In float64 too, forward and back; others are refused before there is an image."""
+    mesh, appearance = ball(), appearances(dtype=torch.float64)[name]
+    vertices = mesh.vertices.double().requires_grad_()
+    image = RENDERER.colors(Mesh(vertices, mesh.faces), EYE, appearance)
+    assert image.dtype == torch.float64
+    image.sum().backward()
+    assert vertices.grad.isfinite().all()
+    kind = name.split(":")[0]
+    with pytest.raises(TypeError, match=rf"^{kind}: \w+ must be float32 or .*, got float64$"):
+        RENDERER.colors(mesh, EYE, appearance)
+    mesh = Mesh(mesh.vertices.double(), mesh.faces)
+    for dtype in (torch.float16, torch.float32):
+        with pytest.raises(TypeError, match=rf"^{kind}: \w+ must be float64, got float"):
+            RENDERER.colors(mesh, EYE, appearances(dtype=dtype)[name])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", appearances())
+def test_colours_in_half_precision_are_computed_in_single(name, dtype):
+    mesh, appearance = ball(), appearances(dtype=dtype)[name]
+    vertices = mesh.vertices.requires_grad_()
+    image = RENDERER.colors(Mesh(vertices, mesh.faces), EYE, appearance)
+    assert image.dtype == torch.float32
+    image.sum().backward()
+
+
+@pytest.mark.parametrize("name", [name for name in appearances() if "images" not in name])
+def test_colours_of_another_number_of_meshes_are_refused(name):
+    message = "must have 1 or 1 rows, as many as there are meshes, got shape [2, "
+    with pytest.raises(ValueError, match="^" + re.escape(f"{name} {message}")):
+        draw(ball(), EYE.expand(1, 2, 3), appearance=appearances(rows=2)[name])
+
+
+def test_colours_that_are_no_tensor_are_refused():
+    with pytest.raises(TypeError, match="^VertexColors: values must be a tensor, got list"):
+        draw(ball(), appearance=VertexColors([[[0.0, 0.0, 0.0]]]))

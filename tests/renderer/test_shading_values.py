@@ -154,8 +154,7 @@ def test_other_bad_input_is_named():
     with pytest.raises(ValueError, match="cubes must have three equal sides"):
         sample_cubes(torch.zeros(2, 3, 4, 4, 5, 3).double(), fragments, **settings)
     with pytest.raises(ValueError, match="did you mean mirror"):
-        sample_uv(
-            torch.zeros(1, 3, 4, 4), torch.zeros(3, 3, 2), fragments, wrap="mirrored", **settings
-        )
+        image, uvs = torch.zeros(1, 3, 4, 4).double(), torch.zeros(3, 3, 2)
+        sample_uv(image, uvs, fragments, wrap="mirrored", **settings)
     with pytest.raises(ValueError, match=r"values must have shape \[2, F, C\]"):
-        gather_faces(torch.zeros(3, 3, 1), fragments)
+        gather_faces(torch.zeros(3, 3, 1).double(), fragments)

@@ -89,9 +89,10 @@ def test_repeated_it_has_no_seam():
     torch.testing.assert_close(drawn, torch.full_like(drawn, 5.0), atol=1e-7, rtol=0)
 
 
-def three_views():
+def three_views(dtype=torch.float64):
     vertices, faces, _ = screen()
     vertices = vertices * torch.tensor([[[0.9]], [[0.7]], [[0.5]]], dtype=torch.float64)
+    vertices = vertices.to(dtype)
     return vertices, faces, rasterize(vertices, faces, image_size=8)
 
 
@@ -138,7 +139,7 @@ def test_a_broken_texel_stays_where_it_is_seen():
 
 
 def test_half_precision_is_computed_in_single():
-    vertices, faces, fragments = three_views()
+    vertices, faces, fragments = three_views(torch.float32)
     image = torch.rand(1, 3, 4, 4).half()
     drawn = sample_uv(image, CORNERS[faces], fragments, vertices=vertices, faces=faces)
     assert drawn.dtype == torch.float32
@@ -149,15 +150,20 @@ def test_half_precision_is_computed_in_single():
     ("change", "error", "message"),
     [
         ({"image": 1.0}, TypeError, "image must be a tensor, got float"),
-        ({"image": torch.zeros(1, 3, 4, 4).int()}, TypeError, "image must be float32 or float64"),
-        ({"image": torch.zeros(3, 4, 4)}, ValueError, "image must have shape [3, C, h, w], got [3"),
+        ({"image": torch.zeros(1, 3, 4, 4).int()}, TypeError, "image must be float64, got int32"),
+        ({"image": torch.zeros(1, 3, 4, 4)}, TypeError, "image must be float64, got float32"),
         (
-            {"image": torch.zeros(2, 3, 4, 4)},
+            {"image": torch.zeros(3, 4, 4).double()},
+            ValueError,
+            "image must have shape [3, C, h, w], got [3, 4, 4]",
+        ),
+        (
+            {"image": torch.zeros(2, 3, 4, 4).double()},
             ValueError,
             "image must have shape [3, C, h, w], got [2, 3, 4, 4]",
         ),
         (
-            {"image": torch.zeros(1, 3, 0, 4)},
+            {"image": torch.zeros(1, 3, 0, 4).double()},
             ValueError,
             "image must have texels, got [1, 3, 0, 4]",
         ),
@@ -174,7 +180,8 @@ def test_half_precision_is_computed_in_single():
 )
 def test_bad_input_of_sample_uv_is_named(change, error, message):
     vertices, faces, fragments = three_views()
-    settings = {"image": torch.zeros(1, 3, 4, 4), "uvs": CORNERS[faces], "wrap": "repeat"} | change
+    image = torch.zeros(1, 3, 4, 4).double()
+    settings = {"image": image, "uvs": CORNERS[faces], "wrap": "repeat"} | change
     with pytest.raises(error) as caught:
         sample_uv(
             settings["image"],
@@ -205,7 +212,9 @@ def test_bad_values_of_faces_are_named():
     with pytest.raises(TypeError, match="gather_faces: values must be a tensor, got list"):
         gather_faces([1.0], fragments)
     with pytest.raises(ValueError, match=r"gather_faces: values must have shape \[3, F, C\]"):
-        gather_faces(torch.zeros(2, 2, 3), fragments)
+        gather_faces(torch.zeros(2, 2, 3).double(), fragments)
+    with pytest.raises(TypeError, match="gather_faces: values must be float64, got float32"):
+        gather_faces(torch.zeros(1, 2, 3), fragments)
 
 
 @pytest.mark.parametrize(("index", "shown"), [(4, 4), (999, 999), (-2, -2)])
@@ -216,12 +225,12 @@ def test_fragments_of_other_faces_are_refused(index, shown):
     others = Fragments(face_index, fragments.depth, fragments.weights)
     message = f"face_index must hold face indices inside [-1, 4), got {shown}; the fragments are"
     with pytest.raises(ValueError, match="^gather_faces: " + re.escape(message)):
-        gather_faces(torch.zeros(1, 2, 3), others)
+        gather_faces(torch.zeros(1, 2, 3).double(), others)
     with pytest.raises(ValueError, match="^sample_uv: " + re.escape(message)):
-        image = torch.zeros(1, 3, 2, 2)
+        image = torch.zeros(1, 3, 2, 2).double()
         sample_uv(image, CORNERS[faces], others, vertices=vertices, faces=faces)
     with pytest.raises(ValueError, match="gather_faces: there must be at least 1 face, got none"):
-        gather_faces(torch.zeros(1, 0, 3), fragments)
+        gather_faces(torch.zeros(1, 0, 3).double(), fragments)
 
 
 @pytest.mark.parametrize("wrap", ["repeat", "mirror", "clamp"])
