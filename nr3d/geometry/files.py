@@ -22,9 +22,9 @@ def load_mesh(path: Path | str, *, textures: bool = False) -> LoadedMesh:
     materials or faces; vertex colours and textures are averaged over each face. Edges and vertices
     may have any number of faces. See `load_obj` for OBJ files.
 
-    Of a glTF material the base colour, its image and how that is repeated are read. Vertex colours
-    are multiplied with a base colour, but not with an image, as glTF would have it: they are lost
-    there.
+    Of a glTF material the base colour, its image and how that is repeated are read. Colours are
+    taken as they are written: none is converted from linear to sRGB. Vertex colours are multiplied
+    with a base colour, but not with an image, as glTF would have it: they are lost there.
 
     Args:
         path: The file; its suffix says what it is.

@@ -34,8 +34,14 @@ def save_mesh(
     an image: its vertices get the colours that the texture has at the corners. A corner of a
     textured mesh is a vertex of its own in GLB and PLY files, 3 F in all; texture coordinates are
     those of `sample_uv` there, where cubes in an OBJ file have Kato's (`atlas_from_cubes`).
-    Positions are float32, colours have 8 bits (not in OBJ files) and are written as they are. A
-    failure leaves no incomplete file behind.
+    Positions are float32, colours have 8 bits (not in OBJ files). A failure leaves no incomplete
+    file behind.
+
+    The materials of GLB files are rough, without metal and seen from both sides. Vertex colours are
+    written as they are, as trimesh does and reads them, so that they come back exactly; glTF takes
+    `COLOR_0` to be linear but images to be sRGB, so viewers that convert show vertex colours
+    brighter than the same colours in an image. trimesh has them in
+    `visual.vertex_attributes["color"]` of a scene's part and drops them with `force="mesh"`.
 
     Args:
         path: The file, overwritten where it exists; its suffix says what it becomes.
@@ -64,7 +70,7 @@ def save_mesh(
         return
     if cubes is not None:
         surface = replace(surface, uvs=_to_pixel_centres(surface))
-    scene = _to_trimesh(surface, has_images=suffix == ".glb")
+    scene = _to_trimesh(surface, is_glb=suffix == ".glb")
     write_whole({path: scene.export(file_type=suffix[1:])})
 
 
@@ -75,7 +81,7 @@ def _to_pixel_centres(surface: Surface) -> Tensor:
     return (surface.uvs * (size - 1) + 0.5) / size
 
 
-def _to_trimesh(surface: Surface, *, has_images: bool) -> Any:
+def _to_trimesh(surface: Surface, *, is_glb: bool) -> Any:
     import trimesh  # slow to import, and needed for few files
 
     visuals: Any = trimesh.visual  # parts of trimesh carry no types
@@ -84,11 +90,9 @@ def _to_trimesh(surface: Surface, *, has_images: bool) -> Any:
         vertices = vertices[faces].view(-1, 3)
         faces = torch.arange(len(vertices)).view(-1, 3)
         uvs = surface.uvs.view(-1, 2)
-        if has_images:
+        if is_glb:
             image = image_from_texture(surface.image)
-            material = visuals.material.PBRMaterial(
-                baseColorTexture=image, metallicFactor=0.0, roughnessFactor=1.0
-            )
+            material = _matte(baseColorTexture=image)
             visual = visuals.TextureVisuals(uv=uvs.numpy(), material=material)
             return trimesh.Trimesh(vertices.numpy(), faces.numpy(), visual=visual, process=False)
         uvs = torch.where((uvs >= 0) & (uvs <= 1), uvs, uvs - uvs.floor())
@@ -97,5 +101,18 @@ def _to_trimesh(surface: Surface, *, has_images: bool) -> Any:
     mesh = trimesh.Trimesh(vertices.numpy(), faces.numpy(), process=False)
     if colors is not None:
         pixels = colors.clamp(0.0, 1.0).mul(255.0).round().byte().numpy()
-        mesh.visual = visuals.ColorVisuals(mesh, vertex_colors=pixels)
+        visual = visuals.ColorVisuals(mesh, vertex_colors=pixels)
+        if is_glb:  # glTF's own material is of metal: dark where nothing is reflected
+            rgba = visual.vertex_colors
+            visual = visuals.TextureVisuals(material=_matte(baseColorFactor=[255] * 4))
+            visual.vertex_attributes["color"] = rgba
+        mesh.visual = visual
     return mesh
+
+
+def _matte(**color: Any) -> Any:
+    """Make a material that viewers show without an environment, from both sides."""
+    import trimesh
+
+    materials: Any = trimesh.visual.material
+    return materials.PBRMaterial(metallicFactor=0.0, roughnessFactor=1.0, doubleSided=True, **color)
