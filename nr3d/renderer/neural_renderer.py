@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -57,10 +58,13 @@ class NeuralRenderer(nn.Module):
         fill_back: bool = True,
     ) -> None:
         super().__init__()
+        image_size = _as_ints(image_size)
         self.height, self.width = check_size("NeuralRenderer", image_size)
         check_range("NeuralRenderer", "viewing_angle", viewing_angle, above=0, below=90)
+        check_range("NeuralRenderer", "near", near)
         check_range("NeuralRenderer", "far", far, above=near)
         check_range("NeuralRenderer", "eps", eps, at_least=0)
+        _check_bools(perspective=perspective, anti_aliasing=anti_aliasing, fill_back=fill_back)
         self.image_size = image_size
         self.viewing_angle = viewing_angle
         self.perspective = perspective
@@ -181,7 +185,7 @@ class NeuralRenderer(nn.Module):
             and the camera.
 
         Raises:
-            TypeError: A wrong dtype; an appearance, lights or background of another type.
+            TypeError: A wrong dtype; an appearance, lights, background or switch of another type.
             ValueError: As for `silhouettes`; an unknown output; both or none of `eyes` and
                 `projected`; `right_handed` with `eyes`; a colour of other than 3 channels; a
                 background of a wrong shape, or NaN or infinite in numbers or in a tensor on the
@@ -190,6 +194,7 @@ class NeuralRenderer(nn.Module):
         """
         for name in outputs:
             check_choice("NeuralRenderer", "outputs", name, OUTPUTS)
+        _check_bools(right_handed=right_handed, smooth=smooth)
         check_looks(
             "NeuralRenderer",
             appearance=appearance,
@@ -265,3 +270,26 @@ class NeuralRenderer(nn.Module):
         ).colors
         assert colors is not None
         return colors
+
+
+def _as_ints(image_size: int | Sequence[int]) -> int | Sequence[int]:
+    """Turn whole numbers of NumPy into ints; `check_size` names what is none."""
+    if isinstance(image_size, Sequence):
+        return tuple(_as_int(extent) for extent in image_size)
+    return _as_int(image_size)
+
+
+def _as_int(extent: int) -> int:
+    if isinstance(extent, bool):
+        return extent  # `check_size` refuses it
+    try:
+        return operator.index(extent)
+    except TypeError:
+        return extent
+
+
+def _check_bools(**switches: object) -> None:
+    """Check that each is True or False, lest `"no"` counts as True."""
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            raise TypeError(f"NeuralRenderer: {name} must be a bool, got {value!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 import torch
 
@@ -103,7 +104,17 @@ BAD_SETTINGS = [
     ({"image_size": 0}, ValueError, "image_size must be at least 1, got 0"),
     ({"image_size": 64.0}, TypeError, "image_size must be an int, got float"),
     ({"near": 5.0, "far": 5.0}, ValueError, "far must be above 5, got 5.0"),
+    ({"near": NAN}, ValueError, "near must be finite, got nan"),
+    ({"near": INFINITY}, ValueError, "near must be finite, got inf"),
+    ({"near": "close"}, TypeError, "near must be a number, got str"),
+    ({"far": NAN}, ValueError, "far must be above 0.1, got nan"),
     ({"eps": -1e-4}, ValueError, "eps must be at least 0, got -0.0001"),
+    ({"image_size": True}, TypeError, "image_size must be an int, got bool"),
+    ({"image_size": np.float64(8)}, TypeError, "image_size must be an int, got float64"),
+    ({"image_size": (8, "9")}, TypeError, "image_size must be an int, got str"),
+    ({"fill_back": 2}, TypeError, "fill_back must be a bool, got 2"),
+    ({"perspective": None}, TypeError, "perspective must be a bool, got None"),
+    ({"anti_aliasing": "no"}, TypeError, "anti_aliasing must be a bool, got 'no'"),
 ]
 
 
@@ -111,6 +122,21 @@ BAD_SETTINGS = [
 def test_the_renderer_names_the_bad_setting(settings, error, message):
     with pytest.raises(error, match="^" + re.escape("NeuralRenderer: " + message) + "$"):
         NeuralRenderer(**settings)
+
+
+@pytest.mark.parametrize("name", ["smooth", "right_handed"])
+def test_render_names_the_bad_switch(name):
+    message = f"^NeuralRenderer: {name} must be a bool, got 'no'$"
+    with pytest.raises(TypeError, match=message):
+        NeuralRenderer(image_size=8).render(Mesh(VERTICES, FACES), EYES, **{name: "no"})
+
+
+@pytest.mark.parametrize("size", [np.int64(6), [np.int32(6), 6], (torch.tensor(6), np.uint8(6))])
+def test_whole_numbers_of_other_kinds_are_sizes(size):
+    renderer = NeuralRenderer(image_size=size)
+    found = renderer.render(Mesh(VERTICES, FACES), EYES, outputs=("silhouettes",)).silhouettes
+    assert found.shape == (2, 1, 6, 6)
+    assert torch.equal(found, renderer.silhouettes(Mesh(VERTICES, FACES), EYES))
 
 
 BAD_EYES = [
