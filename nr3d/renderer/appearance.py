@@ -48,6 +48,8 @@ class Appearance(Protocol):
 class VertexColors:
     """RGB at every vertex, interpolated in the scene.
 
+    A face that reaches behind the camera extrapolates: it may show colours far outside [0, 1].
+
     Attributes:
         values: [B or 1, V, 3]
     """

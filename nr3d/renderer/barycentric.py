@@ -24,7 +24,8 @@ def perspective_weights(fragments: Fragments, vertices: Tensor, faces: Tensor) -
 
     Returns:
         Weights of corners 0, 1, 2 as the face is stored, whichever side is seen; 0 where there is
-        none. No gradient flows to `vertices`. [M, H, W, 3]
+        none. Outside [0, 1] for a face that reaches behind the camera. No gradient flows to
+        `vertices`. [M, H, W, 3]
 
     Raises:
         TypeError: A wrong dtype.

@@ -22,9 +22,11 @@ def interpolate_vertices(
         faces: Vertex indices, int32 or int64. [F, 3]
 
     Returns:
-        0 where nothing is seen. The gradient flows to `values`, and none to `vertices`: there
-        `kato_edges` gives one. Half precision is cast to float32. The same bits for any number of
-        threads. [M, C, H, W]
+        0 where nothing is seen, NaN where values are, which are not looked at. Between the values
+        of the corners, rounding aside, but for a face that reaches behind the camera: its weights
+        lie outside [0, 1] and extrapolate. The gradient flows to `values`, and none to `vertices`:
+        there `kato_edges` gives one. Half precision is cast to float32. The same bits for any
+        number of threads. [M, C, H, W]
 
     Raises:
         TypeError: A wrong dtype.

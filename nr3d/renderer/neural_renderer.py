@@ -180,9 +180,16 @@ class NeuralRenderer(nn.Module):
             background: RGB behind the meshes. [3] or [B or 1, 3]
 
         Returns:
-            The images. Colours and silhouettes have Kato's gradient to the vertices, jointly if
-            both are drawn; depth has its exact one. Gradients also reach colours, textures, lights
-            and the camera.
+            The images. Their gradients are
+
+            - exact to colours, textures, texture coordinates, lights and background, and from depth
+              to vertices and camera, for pixels that go on to show the same face;
+            - Kato's from colours and silhouettes to x, y of the projected vertices, and so to
+              vertices and camera, jointly if both are drawn;
+            - exact from light and from `normals` through the normals of faces and vertices;
+            - missing where a pixel comes to look at another place of its face: a colour, texture or
+              normal that slides over the image gives none through its interpolation. So a finite
+              difference of `normals` is not their gradient, and none goes from them to the camera.
 
         Raises:
             TypeError: A wrong dtype; an appearance, lights, background or switch of another type.

@@ -31,7 +31,9 @@ class Rendering:
         depth: In scene units, `far` where there is nothing; anti-aliasing blends both at outlines.
             [B, N, H, W]
         normals: Unit vectors in the mesh frame, on the side that is seen; 0 where there is nothing.
-            [B, N, 3, H, W]
+            Their gradient to the vertices is exact for the normals of the corners that a pixel
+            interpolates; where on its face the pixel looks counts as fixed, and edges give none.
+            So it is not the whole derivative, and none reaches the camera. [B, N, 3, H, W]
         fragments: What is seen at every pixel before anti-aliasing. View n of mesh b is row
             b N + n. [B N, ...]
     """

@@ -58,3 +58,15 @@ def test_no_gradient_flows_to_the_vertices():
     values = torch.rand(1, vertices.shape[1], 3, dtype=torch.float64)
     image = interpolate_vertices(values, fragments, vertices=vertices, faces=faces)
     assert not image.requires_grad
+
+
+@pytest.mark.parametrize(("depth", "is_between"), [(1.0, True), (0.05, True), (-1.0, False)])
+def test_values_leave_their_range_on_faces_that_reach_behind_the_camera(depth, is_between):
+    points = [[0.0, -0.8, depth], [0.8, 0.6, 2.0], [-0.8, 0.6, 2.0]]
+    vertices, faces = torch.tensor([points], dtype=torch.float64), torch.tensor([[0, 1, 2]])
+    fragments = rasterize(vertices, faces, image_size=SIZE)
+    assert (fragments.face_index == 0).sum() > 100
+    values = torch.tensor([[[0.0], [1.0], [0.0]]], dtype=torch.float64)
+    image = interpolate_vertices(values, fragments, vertices=vertices, faces=faces)
+    assert (-1e-12 <= image.min() and image.max() <= 1 + 1e-12) == is_between
+    assert image.isfinite().all()

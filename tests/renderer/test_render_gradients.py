@@ -121,6 +121,22 @@ def test_normals_and_lit_colours_follow_the_mesh(smooth, right_handed):
     assert gradcheck(images, leaves(vertices))
 
 
+def test_normals_do_not_follow_the_place_on_the_face():
+    """What `Rendering.normals` says is missing: none to the camera, to vertices as if it stood."""
+    vertices, renderer = sheet().requires_grad_(), renderer_of()
+    eyes = EYES.clone().requires_grad_()
+    still = renderer.project(Mesh(vertices.detach(), FACES), EYES).unflatten(0, (2, 2))
+    weights = random(2, 2, 3, 6, 7)
+    grads = []
+    for view in ({"eyes": eyes}, {"projected": still}):
+        found = renderer.render(Mesh(vertices, FACES), **view, outputs=("normals",)).normals
+        leaves = (vertices, eyes)
+        grads.append(torch.autograd.grad((found * weights).sum(), leaves, allow_unused=True))
+    assert grads[0][1] is None
+    assert grads[0][0].abs().max() > 0
+    torch.testing.assert_close(grads[0][0], grads[1][0])
+
+
 @pytest.mark.parametrize("perspective", [False, True])
 def test_depth_follows_mesh_and_camera(perspective):
     renderer = renderer_of(anti_aliasing=True, perspective=perspective)
