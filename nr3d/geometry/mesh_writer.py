@@ -37,11 +37,11 @@ def save_mesh(
     Positions are float32, colours have 8 bits (not in OBJ files). A failure leaves no incomplete
     file behind.
 
-    The materials of GLB files are rough, without metal and seen from both sides. Vertex colours are
-    written as they are, as trimesh does and reads them, so that they come back exactly; glTF takes
-    `COLOR_0` to be linear but images to be sRGB, so viewers that convert show vertex colours
-    brighter than the same colours in an image. trimesh has them in
-    `visual.vertex_attributes["color"]` of a scene's part and drops them with `force="mesh"`.
+    Images in GLB files have a material that is rough, without metal and seen from both sides.
+    Vertex colours are written as trimesh writes and reads them, so that they come back exactly: as
+    they are and without a material, which would hide them from its `vertex_colors`. glTF takes
+    `COLOR_0` to be linear and images to be sRGB: viewers that convert show vertex colours brighter
+    than the same colours in an image, those without an environment darker. Bake an image for them.
 
     Args:
         path: The file, overwritten where it exists; its suffix says what it becomes.
@@ -92,7 +92,9 @@ def _to_trimesh(surface: Surface, *, is_glb: bool) -> Any:
         uvs = surface.uvs.view(-1, 2)
         if is_glb:
             image = image_from_texture(surface.image)
-            material = _matte(baseColorTexture=image)
+            material = visuals.material.PBRMaterial(
+                baseColorTexture=image, metallicFactor=0.0, roughnessFactor=1.0, doubleSided=True
+            )
             visual = visuals.TextureVisuals(uv=uvs.numpy(), material=material)
             return trimesh.Trimesh(vertices.numpy(), faces.numpy(), visual=visual, process=False)
         uvs = torch.where((uvs >= 0) & (uvs <= 1), uvs, uvs - uvs.floor())
@@ -101,18 +103,5 @@ def _to_trimesh(surface: Surface, *, is_glb: bool) -> Any:
     mesh = trimesh.Trimesh(vertices.numpy(), faces.numpy(), process=False)
     if colors is not None:
         pixels = colors.clamp(0.0, 1.0).mul(255.0).round().byte().numpy()
-        visual = visuals.ColorVisuals(mesh, vertex_colors=pixels)
-        if is_glb:  # glTF's own material is of metal: dark where nothing is reflected
-            rgba = visual.vertex_colors
-            visual = visuals.TextureVisuals(material=_matte(baseColorFactor=[255] * 4))
-            visual.vertex_attributes["color"] = rgba
-        mesh.visual = visual
+        mesh.visual = visuals.ColorVisuals(mesh, vertex_colors=pixels)
     return mesh
-
-
-def _matte(**color: Any) -> Any:
-    """Make a material that viewers show without an environment, from both sides."""
-    import trimesh
-
-    materials: Any = trimesh.visual.material
-    return materials.PBRMaterial(metallicFactor=0.0, roughnessFactor=1.0, doubleSided=True, **color)
