@@ -52,3 +52,25 @@ def edges_with_opposite_vertices(faces: Tensor) -> Tensor:
     face_of_corner = torch.arange(len(corners), device=faces.device) % max(len(faces), 1)
     order = (slot * max(len(faces), 1) + face_of_corner).argsort()
     return torch.cat((edges, far[order].reshape(-1, 2)), dim=1)
+
+
+def edge_numbers(faces: Tensor) -> Tensor:
+    """Number the edges of faces, so that faces which share an edge name the same number.
+
+    Any mesh will do, with borders and with edges of many faces; no device waits for the result.
+
+    Args:
+        faces: Vertex indices. [F, 3], int64
+
+    Returns:
+        The number, in [0, 3F), of the edge from corner k to corner k + 1. [F, 3], int64
+    """
+    start, end = faces.flatten(), faces.roll(-1, 1).flatten()
+    low, high = start.minimum(end), start.maximum(end)
+    by_high = high.argsort(stable=True)
+    order = by_high[low[by_high].argsort(stable=True)]
+    low, high = low[order], high[order]
+    is_new = (low.diff() != 0) | (high.diff() != 0)
+    numbers = torch.zeros_like(order)
+    numbers[order[1:]] = is_new.cumsum(0)
+    return numbers.view_as(faces)

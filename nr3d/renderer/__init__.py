@@ -1,6 +1,8 @@
 """The renderer layer: usable alone, needs torch and nothing else."""
 
 from nr3d.ops.place import check_faults
+from nr3d.renderer.antialias import antialias
+from nr3d.renderer.antialias_renderer import AntialiasRenderer
 from nr3d.renderer.appearance import (
     Appearance,
     CubeTextures,
@@ -13,13 +15,20 @@ from nr3d.renderer.appearance import (
 from nr3d.renderer.kato import kato_coverage, kato_edges, kato_silhouettes
 from nr3d.renderer.lights import Lights
 from nr3d.renderer.neural_renderer import NeuralRenderer
+from nr3d.renderer.opendr import opendr_edges
+from nr3d.renderer.opendr_renderer import OpenDRRenderer
 from nr3d.renderer.rasterize import Fragments, rasterize
 from nr3d.renderer.rendering import Rendering
 
-RENDERERS = {"kato": NeuralRenderer}
+RENDERERS = {
+    "kato": NeuralRenderer,
+    "opendr": OpenDRRenderer,
+    "antialias": AntialiasRenderer,
+}
 
 __all__ = [
     "RENDERERS",
+    "AntialiasRenderer",
     "Appearance",
     "CubeTextures",
     "FaceColors",
@@ -28,12 +37,15 @@ __all__ = [
     "Lights",
     "Materials",
     "NeuralRenderer",
+    "OpenDRRenderer",
     "Rendering",
     "VertexColors",
+    "antialias",
     "appearance_of",
     "check_faults",
     "kato_coverage",
     "kato_edges",
     "kato_silhouettes",
+    "opendr_edges",
     "rasterize",
 ]

@@ -1,30 +1,20 @@
-"""The renderer of a training loop: meshes and eyes in, images out."""
+"""The renderer of Kato et al.: the reach of its gradient is the whole row and column."""
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from nr3d import ops as ops  # registers torch.ops.nr3d
-from nr3d.checks import at_least_float32, check_choice, check_range, check_tensor
+from nr3d.checks import check_range
 from nr3d.geometry import Mesh
-from nr3d.geometry.camera import ORIGIN, UP, camera_axes
-from nr3d.geometry.camera_checks import vectors_of_views
-from nr3d.renderer.appearance import Appearance
-from nr3d.renderer.kato import kato_silhouettes
-from nr3d.renderer.lights import Lights
-from nr3d.renderer.rasterize import check_size, rasterize
-from nr3d.renderer.rendering import OUTPUTS, Rendering, Scene, check_looks, draw
-
-Vectors: TypeAlias = Tensor | Sequence[float]
+from nr3d.renderer.kato import kato_coverage, kato_edges, kato_silhouettes
+from nr3d.renderer.mesh_renderer import MeshRenderer, Vectors
+from nr3d.renderer.rendering import Scene
 
 
-class NeuralRenderer(nn.Module):
+class NeuralRenderer(MeshRenderer):
     """Draw meshes from any number of eyes, with Kato's gradient to the vertices.
 
     `eye_from_angles` gives eyes from distance, elevation and azimuth.
@@ -57,65 +47,44 @@ class NeuralRenderer(nn.Module):
         eps: float = 1e-4,
         fill_back: bool = True,
     ) -> None:
-        super().__init__()
-        image_size = _as_ints(image_size)
-        self.height, self.width = check_size("NeuralRenderer", image_size)
-        check_range("NeuralRenderer", "viewing_angle", viewing_angle, above=0, below=90)
-        check_range("NeuralRenderer", "near", near)
-        check_range("NeuralRenderer", "far", far, above=near)
-        check_range("NeuralRenderer", "eps", eps, at_least=0)
-        _check_bools(perspective=perspective, anti_aliasing=anti_aliasing, fill_back=fill_back)
-        self.image_size = image_size
-        self.viewing_angle = viewing_angle
-        self.perspective = perspective
-        self.anti_aliasing = anti_aliasing
-        self.near = near
-        self.far = far
+        super().__init__(
+            image_size=image_size,
+            viewing_angle=viewing_angle,
+            perspective=perspective,
+            anti_aliasing=anti_aliasing,
+            near=near,
+            far=far,
+            fill_back=fill_back,
+        )
+        check_range(self.name, "eps", eps, at_least=0)
         self.eps = eps
-        self.fill_back = fill_back
 
-    def project(
-        self, mesh: Mesh, eyes: Tensor, *, at: Vectors | None = None, up: Vectors | None = None
-    ) -> Tensor:
-        """Project every mesh into every one of its views.
-
-        Args:
-            mesh: B meshes.
-            eyes: Camera positions in the mesh frame; a first axis of 1 serves all meshes. [B, N, 3]
-            at: Points in the middle of the images, the origin when absent. [3], or as `eyes`
-            up: Directions that are up in the images, +y when absent. [3], or as `eyes`
-
-        Returns:
-            x, y in NDC, y up, and depth in scene units. View n of mesh b is row b N + n.
-            [B N, V, 3]
-
-        Raises:
-            TypeError: A wrong dtype.
-            ValueError: A wrong shape or device.
-        """
-        check_tensor("NeuralRenderer", "eyes", eyes, shape=("B", "N", 3), like=mesh.vertices)
-        points = at_least_float32(mesh.vertices)
-        num_meshes, num_views = points.shape[0], eyes.shape[1]
-        eyes = vectors_of_views("NeuralRenderer", "eyes", eyes, num_views, points)
-        at = vectors_of_views(
-            "NeuralRenderer", "at", ORIGIN if at is None else at, num_views, points
+    def edges(self, image: Tensor, scene: Scene) -> Tensor:
+        """Give an image drawn of a scene Kato's gradient. [M, C, H, W]"""
+        return kato_edges(
+            image,
+            scene.projected,
+            faces=scene.faces,
+            face_index=scene.fragments.face_index,
+            eps=self.eps,
         )
-        up = vectors_of_views("NeuralRenderer", "up", UP if up is None else up, num_views, points)
-        axes = camera_axes(at - eyes, up)
-        projected: Tensor = torch.ops.nr3d.project(
-            points,
-            eyes.expand(num_meshes, num_views, 3),
-            axes.expand(num_meshes, num_views, 3, 3),
-            math.tan(math.radians(self.viewing_angle)) if self.perspective else 0.0,
-        )
-        if self.height != self.width:  # pixels are square
-            projected = projected * projected.new_tensor([self.height / self.width, 1.0, 1.0])
-        return projected
+
+    def coverage(self, scene: Scene) -> Tensor:
+        """Draw silhouettes with it, in one operation. [M, 1, H, W]"""
+        return kato_coverage(
+            scene.fragments.face_index,
+            scene.projected,
+            faces=scene.faces,
+            anti_aliasing=self.anti_aliasing,
+            eps=self.eps,
+        )[:, None]
 
     def silhouettes(
         self, mesh: Mesh, eyes: Tensor, *, at: Vectors | None = None, up: Vectors | None = None
     ) -> Tensor:
         """Draw the silhouette of every mesh in every one of its views.
+
+        As every renderer does, but in one operation from projected vertices to images.
 
         Args:
             mesh: B meshes.
@@ -144,159 +113,3 @@ class NeuralRenderer(nn.Module):
                 fill_back=self.fill_back,
             )
         return images.reshape(mesh.vertices.shape[0], eyes.shape[1], *images.shape[1:])
-
-    def render(
-        self,
-        mesh: Mesh,
-        eyes: Tensor | None = None,
-        *,
-        at: Vectors | None = None,
-        up: Vectors | None = None,
-        projected: Tensor | None = None,
-        right_handed: bool = False,
-        outputs: Sequence[str] = ("colors",),
-        appearance: Appearance | None = None,
-        lights: Lights | None = None,
-        smooth: bool = False,
-        background: Vectors = (0.0, 0.0, 0.0),
-    ) -> Rendering:
-        """Draw several images of every view from one rasterization.
-
-        Args:
-            mesh: B meshes.
-            eyes: As for `silhouettes`. [B, N, 3]
-            at: Likewise.
-            up: Likewise.
-            projected: Vertices that another camera projected, instead of eyes. [B, N, V, 3]
-            right_handed: Whether that camera is one of a right-handed world, as those of OpenCV,
-                OpenGL, PyTorch3D and NMR_Dataset are; `is_right_handed` tells it from R. Normals
-                and `lights` need to know: vertices on the image do not say from which side of the
-                mesh they are seen.
-            outputs: Some of `colors`, `silhouettes`, `depth`, `normals`.
-            appearance: Colours of the mesh (`VertexColors`, `FaceColors`, `CubeTextures`,
-                `ImageTexture`), white when absent.
-            lights: Light on it; colours as they are when absent.
-            smooth: Light by interpolated vertex normals instead of the normals of faces.
-            background: RGB behind the meshes. [3] or [B or 1, 3]
-
-        Returns:
-            The images. Their gradients are
-
-            - exact to colours, textures, texture coordinates, lights and background, and from depth
-              to vertices and camera, for pixels that go on to show the same face;
-            - Kato's from colours and silhouettes to x, y of the projected vertices, and so to
-              vertices and camera, jointly if both are drawn;
-            - exact from light and from `normals` through the normals of faces and vertices;
-            - missing where a pixel comes to look at another place of its face: a colour, texture or
-              normal that slides over the image gives none through its interpolation. So a finite
-              difference of `normals` is not their gradient, and none goes from them to the camera.
-
-        Raises:
-            TypeError: A wrong dtype; an appearance, lights, background or switch of another type.
-            ValueError: As for `silhouettes`; an unknown output; both or none of `eyes` and
-                `projected`; `right_handed` with `eyes`; a colour of other than 3 channels; a
-                background of a wrong shape, or NaN or infinite in numbers or in a tensor on the
-                CPU. Other colours, texture coordinates and the vectors of lights are not looked
-                at: NaN in them gives NaN where they are seen.
-        """
-        for name in outputs:
-            check_choice("NeuralRenderer", "outputs", name, OUTPUTS)
-        _check_bools(right_handed=right_handed, smooth=smooth)
-        check_looks(
-            "NeuralRenderer",
-            appearance=appearance,
-            lights=lights,
-            background=background,
-            num_meshes=mesh.vertices.shape[0],
-        )
-        if (eyes is None) == (projected is None):
-            raise ValueError(
-                "NeuralRenderer: either eyes or projected must be given, got both or none"
-            )
-        if right_handed and eyes is not None:
-            raise ValueError(
-                "NeuralRenderer: right_handed must be False with eyes, got True; they look at a "
-                "left-handed world (docs/conventions.md)"
-            )
-        with torch.autocast(mesh.vertices.device.type, enabled=False):
-            if eyes is not None:
-                views = self.project(mesh, eyes, at=at, up=up)
-            else:
-                shape = (mesh.vertices.shape[0], "N", mesh.vertices.shape[1], 3)
-                check_tensor(
-                    "NeuralRenderer", "projected", projected, shape=shape, like=mesh.vertices
-                )
-                assert projected is not None
-                views = projected.flatten(0, 1)
-            factor = 2 if self.anti_aliasing else 1
-            fragments = rasterize(
-                views,
-                mesh.faces,
-                image_size=(factor * self.height, factor * self.width),
-                near=self.near,
-                far=self.far,
-                fill_back=self.fill_back,
-            )
-            scene = Scene(
-                at_least_float32(mesh.vertices),
-                mesh.faces,
-                views,
-                fragments,
-                appearance,
-                lights,
-                smooth,
-                background,
-                right_handed,
-            )
-            return draw(scene, outputs, eps=self.eps, anti_aliasing=self.anti_aliasing)
-
-    def depth(self, mesh: Mesh, eyes: Tensor) -> Tensor:
-        """Draw depths, `far` where there is nothing; see `render`. [B, N, H, W]"""
-        depth = self.render(mesh, eyes, outputs=("depth",)).depth
-        assert depth is not None
-        return depth
-
-    def normals(self, mesh: Mesh, eyes: Tensor) -> Tensor:
-        """Draw normals in the mesh frame, 0 where there is nothing. [B, N, 3, H, W]"""
-        normals = self.render(mesh, eyes, outputs=("normals",)).normals
-        assert normals is not None
-        return normals
-
-    def colors(
-        self,
-        mesh: Mesh,
-        eyes: Tensor,
-        appearance: Appearance,
-        *,
-        lights: Lights | None = None,
-        background: Vectors = (0.0, 0.0, 0.0),
-    ) -> Tensor:
-        """Draw colours; see `render`. [B, N, 3, H, W]"""
-        colors = self.render(
-            mesh, eyes, appearance=appearance, lights=lights, background=background
-        ).colors
-        assert colors is not None
-        return colors
-
-
-def _as_ints(image_size: int | Sequence[int]) -> int | Sequence[int]:
-    """Turn whole numbers of NumPy into ints; `check_size` names what is none."""
-    if isinstance(image_size, Sequence):
-        return tuple(_as_int(extent) for extent in image_size)
-    return _as_int(image_size)
-
-
-def _as_int(extent: int) -> int:
-    if isinstance(extent, bool):
-        return extent  # `check_size` refuses it
-    try:
-        return operator.index(extent)
-    except TypeError:
-        return extent
-
-
-def _check_bools(**switches: object) -> None:
-    """Check that each is True or False, lest `"no"` counts as True."""
-    for name, value in switches.items():
-        if not isinstance(value, bool):
-            raise TypeError(f"NeuralRenderer: {name} must be a bool, got {value!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +14,6 @@ from nr3d.checks import check_tensor, format_shape
 from nr3d.geometry.normals import face_normals, vertex_normals
 from nr3d.renderer.appearance import Appearance, of_all_views
 from nr3d.renderer.interpolate import interpolate_vertices
-from nr3d.renderer.kato import kato_coverage, kato_edges
 from nr3d.renderer.lights import Lights, Vector, check_vectors
 from nr3d.renderer.rasterize import Fragments
 
@@ -83,34 +82,37 @@ class Scene:
         return self.projected.shape[0] // self.vertices.shape[0]
 
 
-def draw(scene: Scene, outputs: Sequence[str], *, eps: float, anti_aliasing: bool) -> Rendering:
+def draw(
+    scene: Scene,
+    outputs: Sequence[str],
+    *,
+    edges: Callable[[Tensor, Scene], Tensor],
+    coverage: Callable[[Scene], Tensor],
+    anti_aliasing: bool,
+) -> Rendering:
     """Draw the outputs; colours and silhouettes share one edge gradient.
 
     Args:
         scene: What is drawn, rasterized.
         outputs: Some of OUTPUTS.
-        eps: Of the edge gradient.
+        edges: Gives an image [B N, C, H, W] its gradient to the vertices.
+        coverage: Draws silhouettes with it, anti-aliased, where no other image is to share it.
         anti_aliasing: Average 2 x 2 pixels.
     """
-    factor = 2 if anti_aliasing else 1
     images: dict[str, Tensor] = {}
     if "normals" in outputs:
-        images["normals"] = _mean(normals_image(scene), factor)
+        images["normals"] = mean_pixels(normals_image(scene), anti_aliasing)
     if "depth" in outputs:
-        images["depth"] = _mean(scene.fragments.depth[:, None], factor)
+        images["depth"] = mean_pixels(scene.fragments.depth[:, None], anti_aliasing)
     if "colors" in outputs and "silhouettes" in outputs:
-        joint = _with_edges(torch.cat((colors_image(scene), scene.alpha), dim=1), scene, eps)
-        images["colors"], images["silhouettes"] = _mean(joint, factor).split((3, 1), dim=1)
+        joint = edges(torch.cat((colors_image(scene), scene.alpha), dim=1), scene)
+        images["colors"], images["silhouettes"] = mean_pixels(joint, anti_aliasing).split(
+            (3, 1), dim=1
+        )
     elif "colors" in outputs:
-        images["colors"] = _mean(_with_edges(colors_image(scene), scene, eps), factor)
+        images["colors"] = mean_pixels(edges(colors_image(scene), scene), anti_aliasing)
     elif "silhouettes" in outputs:
-        images["silhouettes"] = kato_coverage(
-            scene.fragments.face_index,
-            scene.projected,
-            faces=scene.faces,
-            anti_aliasing=anti_aliasing,
-            eps=eps,
-        )[:, None]
+        images["silhouettes"] = coverage(scene)
     batch = (scene.vertices.shape[0], scene.num_views)
     finished = {}
     for name, image in images.items():
@@ -119,18 +121,9 @@ def draw(scene: Scene, outputs: Sequence[str], *, eps: float, anti_aliasing: boo
     return Rendering(scene.fragments, **finished)
 
 
-def _mean(image: Tensor, factor: int) -> Tensor:
-    return image if factor == 1 else avg_pool2d(image, factor)
-
-
-def _with_edges(image: Tensor, scene: Scene, eps: float) -> Tensor:
-    return kato_edges(
-        image,
-        scene.projected,
-        faces=scene.faces,
-        face_index=scene.fragments.face_index,
-        eps=eps,
-    )
+def mean_pixels(image: Tensor, anti_aliasing: bool) -> Tensor:
+    """Average 2 x 2 pixels of [M, C, H, W], or leave them alone."""
+    return avg_pool2d(image, 2) if anti_aliasing else image
 
 
 def colors_image(scene: Scene) -> Tensor:
