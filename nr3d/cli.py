@@ -1,4 +1,4 @@
-"""The command line: nr3d train | evaluate | reconstruct | dataset | doctor.
+"""The command line: nr3d train | evaluate | reconstruct | render | compare-gradients | dataset ...
 
 Exit codes: 0 done; 1 a defect, with its traceback; 2 wrong input, one line that says what; 130
 stopped by a signal, the state saved.
@@ -67,6 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_reconstruct(commands)
     _add_render(commands)
+    _add_compare(commands)
     _add_dataset(commands)
     doctor = _add(commands, "doctor", _doctor, "print versions, devices and native operations")
     doctor.set_defaults(traceback=False)
@@ -123,17 +124,33 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser = _add(commands, "render", _render, "draw a mesh file as a picture or a turntable")
     parser.add_argument("mesh", type=Path, help="an OBJ, GLB, glTF, PLY or STL file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="x.png or x.gif")
-    parser.add_argument("--image-size", type=int, default=512, help="side in pixels (512)")
-    parser.add_argument(
-        "--distance", type=float, help="of the camera (as far as it takes to see all of the mesh)"
-    )
+    _add_camera(parser, image_size=512, distance=None)
+    parser.add_argument("--frames", type=int, default=48, help="of a turntable (48)")
+    parser.add_argument("--smooth", action="store_true", help="light curved surfaces smoothly")
+
+
+def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "draw what the gradient of each renderer does for the sake of one pixel"
+    parser = _add(commands, "compare-gradients", _compare_gradients, text)
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the pictures")
+    parser.add_argument("--mesh", type=Path, help="a mesh file instead of the published triangle")
+    parser.add_argument("--pixel", type=int, nargs=2, metavar=("ROW", "COLUMN"), help="of --mesh")
+    _add_camera(parser, image_size=64, distance=2.732)
+
+
+def _add_camera(
+    parser: argparse.ArgumentParser, *, image_size: int, distance: float | None
+) -> None:
+    """Add what looks at the mesh of a file."""
+    text = f"side in pixels ({image_size})"
+    parser.add_argument("--image-size", type=int, default=image_size, help=text)
+    usual = distance or "as far as it takes to see all of the mesh"
+    parser.add_argument("--distance", type=float, default=distance, help=f"of the camera ({usual})")
     parser.add_argument("--elevation", type=float, default=30.0, help="degrees (30)")
     parser.add_argument("--azimuth", type=float, default=30.0, help="degrees (30)")
     parser.add_argument(
         "--viewing-angle", type=float, default=15.0, help="half the field of view, degrees (15)"
     )
-    parser.add_argument("--frames", type=int, default=48, help="of a turntable (48)")
-    parser.add_argument("--smooth", action="store_true", help="light curved surfaces smoothly")
 
 
 def _add_dataset(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -193,6 +210,28 @@ def _render(arguments: argparse.Namespace) -> int:
         num_frames=arguments.frames,
         smooth=arguments.smooth,
     )
+    print(f"wrote {arguments.output}")
+    return 0
+
+
+def _compare_gradients(arguments: argparse.Namespace) -> int:
+    from nr3d.comparison import compare_on_mesh, compare_on_triangle
+
+    if (arguments.mesh is None) != (arguments.pixel is None):
+        raise ValueError("compare-gradients: --mesh and --pixel must be given together, got one")
+    if arguments.mesh is None:
+        compare_on_triangle(arguments.output)
+    else:
+        compare_on_mesh(
+            arguments.mesh,
+            arguments.output,
+            pixel=arguments.pixel,
+            image_size=arguments.image_size,
+            distance=arguments.distance,
+            elevation=arguments.elevation,
+            azimuth=arguments.azimuth,
+            viewing_angle=arguments.viewing_angle,
+        )
     print(f"wrote {arguments.output}")
     return 0
 

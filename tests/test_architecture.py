@@ -14,10 +14,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 EVERYTHING = frozenset(
-    "build checks commands compat config data doctor geometry losses metrics models ops optim "
-    "picture renderer schema training visualize _C".split()
+    "build checks commands comparison compat config data doctor geometry losses metrics models "
+    "ops optim picture renderer schema training visualize _C".split()
 )
-LIBRARIES = EVERYTHING - {"schema", "build", "commands", "doctor", "_C"}
+LIBRARIES = EVERYTHING - {"schema", "build", "commands", "comparison", "doctor", "_C"}
 
 
 def words(text: str) -> frozenset[str]:
@@ -47,6 +47,9 @@ ROOMS = {
     "data": Room(words("checks geometry"), words("torch numpy h5py rich"), words("PIL")),
     "visualize": Room(words("checks geometry"), words("torch numpy"), words("PIL matplotlib")),
     "picture": Room(words("checks geometry renderer visualize"), words("torch")),
+    "comparison": Room(
+        words("checks geometry renderer visualize"), words("torch numpy"), words("PIL")
+    ),
     "training": Room(
         LIBRARIES - {"config"}, words("torch numpy pytorch_lightning rich"), words("PIL wandb")
     ),
