@@ -14,6 +14,7 @@
 #include "project.h"
 #include "rasterize.h"
 #include "sample_cubes.h"
+#include "soft_silhouettes.h"
 #include "voxelize.h"
 
 namespace nr3d {
@@ -55,6 +56,8 @@ NR3D_RUN(interpolate_vertices, InterpolateVerticesParams)
 NR3D_RUN(interpolate_vertices_gradient, InterpolateVerticesGradientParams)
 NR3D_RUN(sample_cubes, SampleCubesParams)
 NR3D_RUN(sample_cubes_gradient, SampleCubesGradientParams)
+NR3D_RUN(soft_silhouettes, SoftSilhouettesParams)
+NR3D_RUN(soft_silhouettes_gradient, SoftSilhouettesGradientParams)
 NR3D_RUN(voxelize, VoxelizeParams)
 #undef NR3D_RUN
 #undef NR3D_RUN_CPU
@@ -214,6 +217,47 @@ auto sample_cubes_gradient(uintptr_t vertices, uintptr_t faces, uintptr_t face_i
       where...);
 }
 
+template <class T>
+inline SoftScene<T> soft_scene(uintptr_t vertices, uintptr_t faces, int64_t num_meshes,
+                               int64_t num_vertices, int64_t num_faces, int height, int width,
+                               double near, double far, double sigma) {
+  return {pointer<const T>(vertices),
+          pointer<const int32_t>(faces),
+          num_meshes,
+          num_vertices,
+          num_faces,
+          height,
+          width,
+          static_cast<T>(near),
+          static_cast<T>(far),
+          static_cast<T>(sigma)};
+}
+
+template <class T, class... Where>
+auto soft_silhouettes(uintptr_t vertices, uintptr_t faces, int64_t num_meshes, int64_t num_vertices,
+                      int64_t num_faces, int height, int width, double near, double far,
+                      double sigma, uintptr_t silhouettes, uintptr_t transparency, Where... where) {
+  return run(SoftSilhouettesParams<T>{soft_scene<T>(vertices, faces, num_meshes, num_vertices,
+                                                    num_faces, height, width, near, far, sigma),
+                                      pointer<T>(silhouettes), pointer<T>(transparency)},
+             where...);
+}
+
+template <class T, class... Where>
+auto soft_silhouettes_gradient(uintptr_t vertices, uintptr_t faces, int64_t num_meshes,
+                               int64_t num_vertices, int64_t num_faces, int height, int width,
+                               double near, double far, double sigma, uintptr_t transparency,
+                               uintptr_t grad_silhouettes, uintptr_t grad_vertices,
+                               Where... where) {
+  return run(
+      SoftSilhouettesGradientParams<T>{soft_scene<T>(vertices, faces, num_meshes, num_vertices,
+                                                     num_faces, height, width, near, far, sigma),
+                                       pointer<const T>(transparency),
+                                       pointer<const T>(grad_silhouettes),
+                                       pointer<T>(grad_vertices)},
+      where...);
+}
+
 template <class T, class... Where>
 auto voxelize(uintptr_t vertices, uintptr_t faces, uintptr_t voxels, int64_t num_meshes,
               int64_t num_vertices, int64_t num_faces, int resolution, bool fill, Where... where) {
@@ -227,7 +271,8 @@ auto voxelize(uintptr_t vertices, uintptr_t faces, uintptr_t voxels, int64_t num
   define_op(rasterize) define_op(kato_gradient) define_op(project) define_op(project_gradient)     \
       define_op(project_camera_gradient) define_op(depth_gradient) define_op(interpolate_vertices) \
           define_op(interpolate_vertices_gradient) define_op(sample_cubes)                         \
-              define_op(sample_cubes_gradient) define_op(voxelize)
+              define_op(sample_cubes_gradient) define_op(soft_silhouettes)                         \
+                  define_op(soft_silhouettes_gradient) define_op(voxelize)
 
 // Call define(name, function) for every op and number type, on the CPU.
 template <class Define>

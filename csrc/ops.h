@@ -25,6 +25,10 @@ struct SampleCubesParams;
 template <class T>
 struct SampleCubesGradientParams;
 template <class T>
+struct SoftSilhouettesParams;
+template <class T>
+struct SoftSilhouettesGradientParams;
+template <class T>
 struct VoxelizeParams;
 
 template <class T>
@@ -48,6 +52,10 @@ template <class T>
 void sample_cubes_cpu(const SampleCubesParams<T>& params, int threads);
 template <class T>
 void sample_cubes_gradient_cpu(const SampleCubesGradientParams<T>& params, int threads);
+template <class T>
+void soft_silhouettes_cpu(const SoftSilhouettesParams<T>& params, int threads);
+template <class T>
+void soft_silhouettes_gradient_cpu(const SoftSilhouettesGradientParams<T>& params, int threads);
 template <class T>
 void voxelize_cpu(const VoxelizeParams<T>& params, int threads);
 
@@ -77,6 +85,11 @@ void sample_cubes_cuda(const SampleCubesParams<T>& params, const CudaPlace& plac
 template <class T>
 void sample_cubes_gradient_cuda(const SampleCubesGradientParams<T>& params, const CudaPlace& place);
 template <class T>
+void soft_silhouettes_cuda(const SoftSilhouettesParams<T>& params, const CudaPlace& place);
+template <class T>
+void soft_silhouettes_gradient_cuda(const SoftSilhouettesGradientParams<T>& params,
+                                    const CudaPlace& place);
+template <class T>
 void voxelize_cuda(const VoxelizeParams<T>& params, const CudaPlace& place);
 
 // Bytes of device memory that an op works in.
@@ -100,6 +113,10 @@ template <class T>
 int64_t sample_cubes_scratch(const SampleCubesParams<T>& params);
 template <class T>
 int64_t sample_cubes_gradient_scratch(const SampleCubesGradientParams<T>& params);
+template <class T>
+int64_t soft_silhouettes_scratch(const SoftSilhouettesParams<T>& params);
+template <class T>
+int64_t soft_silhouettes_gradient_scratch(const SoftSilhouettesGradientParams<T>& params);
 template <class T>
 int64_t voxelize_scratch(const VoxelizeParams<T>& params);
 #endif

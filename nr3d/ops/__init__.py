@@ -5,7 +5,17 @@ in range. Inputs are made contiguous and outputs allocated here. Addresses and s
 `nr3d._C`.
 """
 
-from nr3d.ops import cubes, depth, interpolate, kato, project, rasterize, silhouettes, voxelize
+from nr3d.ops import (
+    cubes,
+    depth,
+    interpolate,
+    kato,
+    project,
+    rasterize,
+    silhouettes,
+    soft,
+    voxelize,
+)
 from nr3d.ops.inputs import check_mesh
 
 __all__ = [
@@ -17,5 +27,6 @@ __all__ = [
     "project",
     "rasterize",
     "silhouettes",
+    "soft",
     "voxelize",
 ]

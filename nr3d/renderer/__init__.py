@@ -19,11 +19,14 @@ from nr3d.renderer.opendr import opendr_edges
 from nr3d.renderer.opendr_renderer import OpenDRRenderer
 from nr3d.renderer.rasterize import Fragments, rasterize
 from nr3d.renderer.rendering import Rendering
+from nr3d.renderer.soft import soft_silhouettes
+from nr3d.renderer.soft_renderer import SoftRenderer
 
 RENDERERS = {
     "kato": NeuralRenderer,
     "opendr": OpenDRRenderer,
     "antialias": AntialiasRenderer,
+    "soft": SoftRenderer,
 }
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "NeuralRenderer",
     "OpenDRRenderer",
     "Rendering",
+    "SoftRenderer",
     "VertexColors",
     "antialias",
     "appearance_of",
@@ -48,4 +52,5 @@ __all__ = [
     "kato_silhouettes",
     "opendr_edges",
     "rasterize",
+    "soft_silhouettes",
 ]

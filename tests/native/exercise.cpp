@@ -19,6 +19,7 @@
 #include "project.h"
 #include "rasterize.h"
 #include "sample_cubes.h"
+#include "soft_silhouettes.h"
 #include "voxelize.h"
 
 namespace {
@@ -202,6 +203,30 @@ void render(Kind kind, const Sizes& s, bool fill_back, bool whole, int threads) 
   if (whole) shade(seen, false, 2, threads);
 }
 
+template <class T>
+void draw_softly(Kind kind, const Sizes& s, double sigma, int threads) {
+  const Scene<T> scene = make_scene<T>(kind, s);
+  const size_t count = static_cast<size_t>(s.num_meshes) * s.height * s.width;
+  std::vector<T> silhouettes(count, T(7)), transparency(count, T(7));
+  std::vector<T> grad_vertices(scene.vertices.size(), T(7));
+  const std::vector<T> grad = random_image<T>(count, true);
+  const nr3d::SoftScene<T> soft{scene.vertices.data(),
+                                scene.faces.data(),
+                                s.num_meshes,
+                                s.num_vertices,
+                                s.num_faces,
+                                s.height,
+                                s.width,
+                                T(0.1),
+                                T(100),
+                                static_cast<T>(sigma)};
+  nr3d::soft_silhouettes_cpu<T>({soft, silhouettes.data(), transparency.data()}, threads);
+  nr3d::soft_silhouettes_gradient_cpu<T>(
+      {soft, transparency.data(), grad.data(), grad_vertices.data()}, threads);
+  for (T value : silhouettes) require(value >= T(0) && value <= T(1), "soft values in [0, 1]");
+  for (T value : grad_vertices) require(std::isfinite(value), "soft gradients are finite");
+}
+
 // Views of every mesh: straight ahead from the origin, where an orthographic projection changes
 // nothing, or by any camera.
 template <class T>
@@ -252,6 +277,8 @@ void exercise_ops() {
           project<T>(kind, sizes, num_views, true, threads);
           project<T>(kind, sizes, num_views, false, threads);
         }
+        draw_softly<T>(kind, sizes, 1e-4, threads);
+        draw_softly<T>(kind, sizes, threads > 1 ? 1e3 : 1e-30, threads);
         voxelize<T>(kind, sizes, 2, true, threads);
         voxelize<T>(kind, sizes, 19, threads > 1, threads);
       }

@@ -11,7 +11,14 @@ from torch import Tensor
 
 from nr3d.geometry import Mesh, eye_from_angles, icosphere, voxelize
 from nr3d.ops.place import check_faults
-from nr3d.renderer import Lights, NeuralRenderer, VertexColors, kato_edges, rasterize
+from nr3d.renderer import (
+    Lights,
+    NeuralRenderer,
+    VertexColors,
+    kato_edges,
+    rasterize,
+    soft_silhouettes,
+)
 from tests.renderer.scenes import soup
 
 pytestmark = pytest.mark.gpu
@@ -97,6 +104,23 @@ def test_colors_depth_and_normals_agree():
     for ours, expected in zip(results[1], results[0], strict=True):
         off = (ours - expected).abs() > 1e-3 * expected.abs().max()
         assert off.float().mean() < 5e-3
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("sigma", [1e-4, 1e-2])
+def test_soft_silhouettes_agree(sigma, dtype):
+    scene = soup(700, seed=4, num_meshes=3, size=0.1)
+    grad = torch.randn(3, 96, 80, dtype=dtype)
+    results = []
+    for device in ("cpu", "cuda", "cuda"):
+        leaf = scene.vertices.to(device, dtype, copy=True).requires_grad_()
+        images = soft_silhouettes(leaf, scene.faces.to(device), image_size=(96, 80), sigma=sigma)
+        images.backward(grad.to(device))
+        results.append((images.detach().cpu(), leaf.grad.cpu()))
+    assert torch.equal(results[1][0], results[0][0])
+    scale = results[0][1].abs().max().item()
+    torch.testing.assert_close(results[1][1], results[0][1], rtol=0, atol=PRECISION[dtype] * scale)
+    assert torch.equal(results[1][1], results[2][1])
 
 
 def test_voxels_are_the_same():

@@ -11,7 +11,7 @@ import pytest
 PROGRAM = """
 import hashlib, torch
 from nr3d.geometry import Mesh, eye_from_angles, icosphere
-from nr3d.renderer import NeuralRenderer, kato_edges, rasterize
+from nr3d.renderer import NeuralRenderer, kato_edges, rasterize, soft_silhouettes
 
 digest = hashlib.sha256()
 def note(*tensors):
@@ -35,6 +35,11 @@ for dtype in (torch.float32, torch.float64):
     edged = kato_edges(colors, flat, faces=faces, face_index=seen.face_index)
     edged.backward(torch.randn(edged.shape, generator=generator, dtype=dtype))
     note(seen.face_index, seen.depth, seen.weights, flat.grad)
+    for sigma in (1e-4, 1e-2):
+        soft = flat.detach().requires_grad_()
+        images = soft_silhouettes(soft, faces, image_size=(21, 30), sigma=sigma)
+        images.backward(torch.randn(images.shape, generator=generator, dtype=dtype))
+        note(images, soft.grad)
 print(digest.hexdigest())
 """
 
