@@ -15,6 +15,7 @@ import torch
 
 from nr3d.cli import main
 from nr3d.config import configs_folder, list_choices
+from nr3d.renderer import SoftRenderer
 from nr3d.training.module import ReconstructionModule
 from tests.training.conftest import IMAGE_SIZE, write_tiny_dataset
 
@@ -63,6 +64,22 @@ def assert_same_weights(one: Path, other: Path) -> None:
     assert first.keys() == second.keys()
     for key, value in first.items():
         assert torch.equal(value, second[key]), key
+
+
+def test_the_soft_renderer_follows_its_schedule(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sigmas = []
+    set_step = SoftRenderer.set_step
+
+    def record(renderer: SoftRenderer, step: int) -> None:
+        set_step(renderer, step)
+        sigmas.append(renderer.sigma)
+
+    monkeypatch.setattr(SoftRenderer, "set_step", record)
+    assert train("renderer=soft", "renderer.sigma_schedule={4: 3.0e-5}") == 0
+    assert sigmas == [1e-4] * 4 + [3e-5] * 2
+    assert weights(only_run())  # with whole numbers for keys, the checkpoint loads as before
 
 
 @pytest.mark.parametrize("experiment", list_choices()["experiment"])

@@ -64,7 +64,8 @@ class ReconstructionModule(pl.LightningModule):
 
     Args:
         model: Images [B, 4, H, W] in [0, 1] -> Mesh; has `parameter_groups()`.
-        renderer: Has `silhouettes(mesh, eyes)` -> [B, N, H, W].
+        renderer: Has `silhouettes(mesh, eyes)` -> [B, N, H, W], and may have `set_step(step)`,
+            which is called before every training step.
         weights: Weights of the losses.
         make_optimizer: Parameter groups -> optimizer, its rate set.
         schedule: Multiplier of the rate.
@@ -141,11 +142,13 @@ class ReconstructionModule(pl.LightningModule):
         self.log("val/iou", mean, prog_bar=True, rank_zero_only=False)
 
     def on_train_batch_start(self, batch: MultiViewBatch, batch_index: int) -> None:
-        """Set rate and seed of this step: functions of the step, so that a resumed run agrees."""
+        """Set rate, seed and renderer for this step alone, so that a resumed run agrees."""
         torch.manual_seed(self.seed + 1_000_003 * (self.global_step + 1) + self.global_rank)
         factor = self.schedule.factor(self.global_step)
         for group in self.optimizers().param_groups:  # type: ignore[union-attr]
             group["lr"] = group["base_lr"] * factor
+        if hasattr(self.renderer, "set_step"):
+            self.renderer.set_step(self.global_step)  # type: ignore[operator]
 
     def configure_optimizers(self) -> Optimizer:
         """Give each group of the model its own rate: the rate times the group's `lr_scale`."""
