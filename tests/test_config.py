@@ -23,9 +23,11 @@ from nr3d.config import (
     override,
     to_yaml,
 )
+from nr3d.renderer import RENDERERS
 from nr3d.schema import ConfigError, check_section
 
 CHOICES = list_choices()
+RENDERER_FILES = ", ".join(CHOICES["renderer"])
 PARTS = [(group, choice) for group in GROUPS for choice in CHOICES[group]]
 
 
@@ -96,7 +98,10 @@ def test_class_outside_the_tree_by_dotted_path() -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["renderer=kat"], "got 'kat'; did you mean kato?"),
+        (
+            ["renderer=kat"],
+            f"renderer: must be one of {RENDERER_FILES}, got 'kat'; did you mean kato?",
+        ),
         (["x"], "'x': an override must read key=value"),
         (["experiment=furniture"], "experiment: cannot be overridden"),
         (["name=${nothing}"], "name: Interpolation key 'nothing' not found"),
@@ -114,7 +119,10 @@ def test_class_outside_the_tree_by_dotted_path() -> None:
         (["dataset.residence=cpu"], "unknown key; did you mean dataset.resident?"),
         (["logger=wand"], "logger: must be one of csv, wandb, got 'wand'; did you mean wandb?"),
         (["renderer.anti_aliasing=1"], "renderer.anti_aliasing: must be true or false, got 1"),
-        (["renderer.name=kat"], "or a dotted path, got 'kat'"),
+        (
+            ["renderer.name=kat"],
+            f"renderer.name: must be one of {', '.join(RENDERERS)} or a dotted path, got 'kat'",
+        ),
         (["model.name=no.such.Model"], "model.name: cannot import no.such.Model"),
         (["trainer=3"], "trainer: must be one of"),
         (["loss=3"], "loss: must be a section of keys, got 3"),
@@ -165,7 +173,7 @@ def test_broken_experiment_files(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="must hold keys and values"):
         compose(str(path), [])
     path.write_text("name: x", encoding="utf-8")
-    with pytest.raises(ConfigError, match="use.renderer: missing; name one of kato"):
+    with pytest.raises(ConfigError, match=f"use.renderer: missing; name one of {RENDERER_FILES}"):
         compose(str(path), [])
     path.write_text(
         "name: x\nuse: {rendrer: kato, renderer: kato, model: small, "

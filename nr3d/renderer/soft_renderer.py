@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from nr3d.checks import check_count, check_range, check_tensor
 from nr3d.geometry import Mesh
-from nr3d.renderer.neural_renderer import NeuralRenderer, Vectors
+from nr3d.renderer.mesh_renderer import Vectors
+from nr3d.renderer.neural_renderer import NeuralRenderer
 from nr3d.renderer.rasterize import check_size
 from nr3d.renderer.soft import soft_silhouettes
 
