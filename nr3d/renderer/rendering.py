@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -71,7 +70,7 @@ class Scene:
     background: Vector
     is_right_handed: bool = False
 
-    @cached_property
+    @property
     def alpha(self) -> Tensor:
         """Whether there is a face: 1 or 0. [B N, 1, H, W]"""
         return (self.fragments.face_index >= 0).to(self.projected.dtype)[:, None]

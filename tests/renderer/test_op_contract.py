@@ -8,7 +8,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from nr3d.geometry import Mesh, icosphere
-from nr3d.renderer import NeuralRenderer, kato_coverage, kato_edges, kato_silhouettes, rasterize
+from nr3d.renderer import (
+    Lights,
+    NeuralRenderer,
+    VertexColors,
+    kato_coverage,
+    kato_edges,
+    kato_silhouettes,
+    rasterize,
+)
 from tests.renderer.scenes import Scene, soup
 
 FLOATS = [torch.float32, torch.float64]
@@ -105,6 +113,32 @@ def test_an_odd_face_index_has_no_mean_of_four():
     face_index = rasterize(scene.vertices, scene.faces, image_size=(48, 31)).face_index
     with pytest.raises(ValueError, match=r"face_index must have sides that 2 divides, got .*31"):
         kato_coverage(face_index, scene.vertices, faces=scene.faces)
+
+
+def test_full_graph_compile_of_several_images():
+    vertices, faces = icosphere(1)
+    renderer = NeuralRenderer(image_size=16)
+    outputs = ("colors", "silhouettes", "depth", "normals")
+
+    def loss(vertices: Tensor, colors: Tensor) -> Tensor:
+        images = renderer.render(
+            Mesh(vertices, faces),
+            torch.tensor([[[0.3, 1.0, -2.5]]]),
+            outputs=outputs,
+            appearance=VertexColors(colors),
+            lights=Lights(),
+            background=(0.1, 0.2, 0.3),
+        )
+        return sum(getattr(images, name).square().sum() for name in outputs)
+
+    results = []
+    for function in (loss, torch.compile(loss, fullgraph=True, backend="aot_eager")):
+        leaves = [(vertices[None] * 0.5).requires_grad_(), vertices[None].abs().requires_grad_()]
+        value = function(*leaves)
+        value.backward()
+        results.append((value.detach(), *(leaf.grad for leaf in leaves)))
+    torch.testing.assert_close(results[0], results[1])
+    assert all(grad.abs().max() > 0 for grad in results[0][1:])
 
 
 def strided(tensor: Tensor) -> Tensor:
