@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, TypeAlias
@@ -57,14 +56,14 @@ class MeshRenderer(nn.Module, ABC):
     ) -> None:
         super().__init__()
         self.name = type(self).__name__  # the first word of complaints
-        image_size = _as_ints(image_size)
         self.height, self.width = check_size(self.name, image_size)
         check_range(self.name, "viewing_angle", viewing_angle, above=0, below=90)
         check_range(self.name, "near", near)
         check_range(self.name, "far", far, above=near)
         switches = {"perspective": perspective, "anti_aliasing": anti_aliasing}
         _check_bools(self.name, **switches, fill_back=fill_back)
-        self.image_size = image_size
+        square = not isinstance(image_size, Sequence)
+        self.image_size = self.height if square else (self.height, self.width)
         self.viewing_angle = viewing_angle
         self.perspective = perspective
         self.anti_aliasing = anti_aliasing
@@ -275,22 +274,6 @@ class MeshRenderer(nn.Module, ABC):
         ).colors
         assert colors is not None
         return colors
-
-
-def _as_ints(image_size: int | Sequence[int]) -> int | Sequence[int]:
-    """Turn whole numbers of NumPy into ints; `check_size` names what is none."""
-    if isinstance(image_size, Sequence):
-        return tuple(_as_int(extent) for extent in image_size)
-    return _as_int(image_size)
-
-
-def _as_int(extent: int) -> int:
-    if isinstance(extent, bool):
-        return extent  # `check_size` refuses it
-    try:
-        return operator.index(extent)
-    except TypeError:
-        return extent
 
 
 def _check_bools(function: str, **switches: object) -> None:

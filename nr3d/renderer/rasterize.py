@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -85,13 +86,22 @@ def prepare_view(
 
 
 def check_size(function: str, image_size: int | Sequence[int]) -> tuple[int, int]:
-    """Check the size of an image; give (H, W)."""
+    """Check the size of an image, in ints of Python or NumPy; give (H, W)."""
     size = tuple(image_size) if isinstance(image_size, Sequence) else (image_size, image_size)
     if len(size) != 2:
         raise ValueError(f"{function}: image_size must be one side or (H, W), got {image_size}")
-    for extent in size:
-        check_count(function, "image_size", extent)
-    return size
+    height, width = (_as_int(extent) for extent in size)
+    check_count(function, "image_size", height)
+    check_count(function, "image_size", width)
+    return height, width
+
+
+def _as_int(extent: int) -> int:
+    """Turn a whole number of NumPy into an int; `check_count` names what is none."""
+    try:
+        return extent if isinstance(extent, bool) else operator.index(extent)
+    except TypeError:
+        return extent
 
 
 def prepare_fragments(

@@ -86,8 +86,8 @@ def test_one_colour_for_a_face_is_saved(tmp_path):
 def test_faces_without_their_materials_are_grey(tmp_path):
     """The file names materials and does not use them, or uses one that is not there."""
     (tmp_path / "a.mtl").write_text("newmtl m\nKd 1 0 0\n")
-    for use in ("", "usemtl another\n"):
-        (tmp_path / "a.obj").write_text(f"mtllib a.mtl\n{TRIANGLE}{use}f 1 2 3\n")
+    for key, use in (("mtllib", ""), ("MTLLIB", ""), ("mtllib", "usemtl another\n")):
+        (tmp_path / "a.obj").write_text(f"{key} a.mtl\n{TRIANGLE}{use}f 1 2 3\n")
         cubes = nr.load_obj(tmp_path / "a.obj", load_texture=True, texture_size=2)[2]
         assert (cubes == 0.5).all()
 

@@ -137,6 +137,7 @@ def test_whole_numbers_of_other_kinds_are_sizes(size):
     found = renderer.render(Mesh(VERTICES, FACES), EYES, outputs=("silhouettes",)).silhouettes
     assert found.shape == (2, 1, 6, 6)
     assert torch.equal(found, renderer.silhouettes(Mesh(VERTICES, FACES), EYES))
+    assert rasterize(VERTICES, FACES, image_size=size).depth.shape == (2, 6, 6)
 
 
 BAD_EYES = [

@@ -80,4 +80,4 @@ def save_obj(
 def _names_materials(path: Path) -> bool:
     """Tell whether an OBJ file names a file of materials, used or not."""
     with path.open(encoding="utf-8", errors="replace") as lines:
-        return any(line.startswith("mtllib") for line in lines)
+        return any(line.lower().startswith("mtllib") for line in lines)
