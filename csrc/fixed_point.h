@@ -12,6 +12,17 @@ __device__ inline unsigned long long bits_of(double value) {
   return static_cast<unsigned long long>(__double_as_longlong(value));
 }
 
+// Raise a bound, kept as bits, to the largest value of the warp's lanes, or to NaN. All lanes of the
+// warp must come here: one of them writes.
+__device__ inline void raise_bound(unsigned long long* bound, double value) {
+  unsigned long long bits = bits_of(value);
+  for (int by = kWarpSize / 2; by > 0; by /= 2) {
+    const unsigned long long other = __shfl_xor_sync(kWholeWarp, bits, by);
+    bits = other > bits ? other : bits;
+  }
+  if (threadIdx.x % kWarpSize == 0 && bits != 0) atomicMax(bound, bits);
+}
+
 // How many of the steps of a sum make 1, if no sum exceeds `bound`: a power of 2, so that scaling
 // does not round. 0 where the bound is not finite or 0.
 __device__ inline double steps_of(double bound) {

@@ -56,8 +56,8 @@ __global__ void find_bounds(KatoGradientParams<T> p, Sums sums, unsigned blocks_
     }
     grad = total > grad || total != total ? total : grad;
   }
-  atomicMax(sums.bounds + 2 * mesh, bits_of(grad));
-  atomicMax(sums.bounds + 2 * mesh + 1, bits_of(color));
+  raise_bound(sums.bounds + 2 * mesh, grad);
+  raise_bound(sums.bounds + 2 * mesh + 1, color);
 }
 
 // The shared memory of a warp, for one line.
@@ -245,7 +245,7 @@ void kato_gradient_cuda(const KatoGradientParams<T>& p, const CudaPlace& place) 
   const int64_t plane = static_cast<int64_t>(p.height) * p.width / (p.factor * p.factor);
   const auto blocks =
       static_cast<unsigned>(std::min((plane + 4 * kThreads - 1) / (4 * kThreads), kMostBlocks));
-  if (p.num_channels > 0) {
+  if (p.num_channels > 0 && plane > 0) {  // else nothing pulls
     NR3D_LAUNCH((find_bounds<T>), dim3(static_cast<unsigned>(p.num_meshes) * blocks), kThreads, 0,
                 place, p, sums, blocks);
     launch_walk(p, sums, place);

@@ -178,7 +178,7 @@ template <class T>
 Slices slices_of(const RasterizeParams<T>& p) {
   constexpr int64_t kWarpsWanted = 8192;  // to keep a large device busy
   constexpr int kLeastRows = 8;
-  constexpr int kMostPixels = 1 << 26;  // of a slice: those of 32 faces are counted in an int
+  constexpr int kMostPixels = (1 << 26) - 1;  // of a slice: 32 faces' are counted in an int
   Slices slices;
   slices.num_chunks = (p.num_faces + kWarpSize - 1) / kWarpSize;
   const int64_t wanted = kWarpsWanted / (p.num_meshes * slices.num_chunks) + 1;

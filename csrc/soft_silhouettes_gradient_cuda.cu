@@ -45,7 +45,7 @@ __global__ void find_bounds(SoftSilhouettesGradientParams<T> p, SoftSums sums,
     const double grad = std::fabs(static_cast<double>(grads[i]));
     largest = grad > largest || grad != grad ? grad : largest;
   }
-  atomicMax(sums.bounds + mesh, bits_of(largest));
+  raise_bound(sums.bounds + mesh, largest);
 }
 
 // Faces are differentiated in slices of the rows where they are few.
@@ -135,6 +135,7 @@ void soft_silhouettes_gradient_cuda(const SoftSilhouettesGradientParams<T>& p,
   constexpr int64_t kMostBlocks = 64;  // of a mesh
   const SoftScene<T>& scene = p.scene;
   const int64_t num_vertices = scene.num_meshes * scene.num_vertices;
+  if (num_vertices == 0) return;
   const DeviceGuard guard(place.device);
   const SoftSums sums(place.scratch, num_vertices);
   fill_bytes(place.scratch, 0, soft_silhouettes_gradient_scratch(p), place);

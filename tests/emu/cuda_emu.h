@@ -160,9 +160,10 @@ inline void run_block(const std::vector<unsigned>& order) {
 
 template <class Kernel>
 void launch(const char* name, dim3 grid, dim3 size, size_t shared_bytes, Kernel&& kernel) {
+  constexpr size_t kSharedBytes = 48 * 1024;  // more must be asked for, which no kernel does
   const unsigned count = size.x * size.y * size.z;
-  if (count == 0 || count > 1024 || grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 ||
-      grid.z > 65535 || shared_bytes > 227 * 1024) {
+  if (count == 0 || count > 1024 || grid.x == 0 || grid.y == 0 || grid.z == 0 ||
+      grid.x > 0x7fffffffu || grid.y > 65535 || grid.z > 65535 || shared_bytes > kSharedBytes) {
     throw std::runtime_error(std::string("emulation: ") + name + ": no such launch is possible");
   }
   const char* text = std::getenv("NR3D_EMU_ORDER");

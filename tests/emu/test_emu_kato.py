@@ -128,3 +128,12 @@ def test_very_long_lines_are_refused(emulated):
         RuntimeError, match=r"sides of at most \d+ pixels on a CUDA device, got 900"
     ):
         gradient(vertices, torch.tensor([[0, 1, 2]]), face_index, image, image)
+
+
+@pytest.mark.parametrize("size", [(0, 0), (0, 5), (5, 0)])
+def test_an_image_without_pixels_pulls_at_nothing(emulated, size):
+    scene = soup(8, seed=6, num_meshes=2)
+    face_index = torch.empty((2, *size), dtype=torch.int32)
+    image = torch.empty((2, 3, *size), dtype=torch.float64)
+    found = gradient(scene.vertices, scene.faces, face_index, image, image)
+    assert torch.equal(found, torch.zeros_like(scene.vertices))

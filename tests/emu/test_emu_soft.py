@@ -107,3 +107,13 @@ def test_the_next_call_tells_of_bad_values(emulated, argument):
     soft_silhouettes(vertices, faces, image_size=16)
     with pytest.raises(ValueError, match=f"soft_silhouettes: {message} .found on cpu by an earlie"):
         soft_silhouettes(scene.vertices, scene.faces, image_size=16)
+
+
+def test_no_vertices_get_no_gradient(emulated):
+    vertices, faces = torch.empty(2, 0, 3).requires_grad_(), torch.tensor([[0, 1, 2]])
+    images = soft_silhouettes(vertices, faces, image_size=16)
+    assert not images.any()
+    with pytest.raises(ValueError, match=r"faces must hold vertex indices inside \[0, 0\), got 0"):
+        images.sum().backward()
+    images.sum().backward()
+    assert vertices.grad.shape == (2, 0, 3)
