@@ -29,7 +29,7 @@ def face_normals(vertices: Tensor, faces: Tensor) -> Tensor:
         TypeError: A wrong dtype.
         ValueError: A wrong shape or device, or, on the CPU, a face that points at no vertex.
     """
-    _check_mesh("face_normals", vertices, faces)
+    faces = _check_mesh("face_normals", vertices, faces)
     return _unit(_area_vectors(vertices, faces, scale_over=(2, 3)))
 
 
@@ -49,20 +49,22 @@ def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
         TypeError: A wrong dtype.
         ValueError: A wrong shape or device, or, on the CPU, a face that points at no vertex.
     """
-    _check_mesh("vertex_normals", vertices, faces)
+    faces = _check_mesh("vertex_normals", vertices, faces)
     areas = _area_vectors(vertices, faces, scale_over=(1, 2, 3))  # one scale: areas are weights
     total = torch.zeros_like(vertices)
     for k in range(3):
-        total = total.index_add(1, faces[:, k].long(), areas)
+        total = total.index_add(1, faces[:, k], areas)
     return _unit(total)
 
 
-def _check_mesh(function: str, vertices: Tensor, faces: Tensor) -> None:
+def _check_mesh(function: str, vertices: Tensor, faces: Tensor) -> Tensor:
+    """Check a mesh and give its faces, int64; wrong ones that nobody read point at some vertex."""
     check_tensor(function, "vertices", vertices, shape=("B", "V", 3), dtypes=FLOATS)
     check_tensor(function, "faces", faces, shape=("F", 3), dtypes=INTEGERS, like=vertices)
     if not torch.compiler.is_compiling():
         num_vertices = vertices.shape[1]
         check_indices(function, "faces", faces.contiguous(), of="vertex", low=0, high=num_vertices)
+    return faces.long().clamp(0, max(0, vertices.shape[1] - 1))
 
 
 def _area_vectors(vertices: Tensor, faces: Tensor, *, scale_over: tuple[int, ...]) -> Tensor:
@@ -76,7 +78,7 @@ def _area_vectors(vertices: Tensor, faces: Tensor, *, scale_over: tuple[int, ...
     Returns:
         [B, F, 3]
     """
-    v0, v1, v2 = (vertices[:, faces[:, k].long()] for k in range(3))
+    v0, v1, v2 = (vertices[:, faces[:, k]] for k in range(3))
     edges = torch.stack((v0 - v1, v2 - v1), dim=2)
     if edges.numel() > 0:
         longest = edges.detach().abs().amax(scale_over, keepdim=True)

@@ -93,7 +93,7 @@ class Cuda:
 
     def raise_faults(self, device: torch.device) -> None:
         """Raise ValueError for the first fault on a device, and forget it."""
-        for (name, where), fault in self.faults.items():
+        for (name, where), fault in list(self.faults.items()):  # autograd's threads add to them
             if where != device or fault[0].item() != COMPLETE:
                 continue
             text = describe_fault(fault.numpy())
@@ -141,20 +141,23 @@ def _cuda_places() -> Iterator[Cuda]:
     return (place for place in PLACES.values() if isinstance(place, Cuda))
 
 
-def check_faults(device: torch.device | str | None = None) -> None:
-    """Wait for a CUDA device, and raise what its kernels found wrong.
+def check_faults(device: torch.device | str | None = None, *, wait: bool = True) -> None:
+    """Raise what the kernels of a CUDA device found wrong.
 
     Kernels on CUDA devices do not hold up the program to look at vertices and indices. Bad ones are
-    told by the next call of an operation on that device; this tells at once.
+    told by the next call of an operation on that device; this tells at once. Who replays a CUDA
+    graph calls no operation, and can ask here.
 
     Args:
         device: A CUDA device, the current one when absent.
+        wait: Wait for the device first; else tell what is known by now.
 
     Raises:
         ValueError: Vertices that are not finite, or an index out of range.
     """
     index = torch.cuda.current_device() if device is None else torch.device(device).index
     where = torch.device("cuda", index if index is not None else torch.cuda.current_device())
-    torch.cuda.synchronize(where)
+    if wait:
+        torch.cuda.synchronize(where)
     for place in _cuda_places():
         place.raise_faults(where)

@@ -58,9 +58,11 @@ def antialias(
     check_tensor(name, "depth", depth, shape=face_index.shape, dtypes=dtypes, like=prepared)
     shape = (len(prepared), "C", *face_index.shape[1:])
     check_tensor(name, "image", image, shape=shape, dtypes=dtypes, like=prepared)
-    if len(faces) == 0:
+    if len(faces) == 0 or prepared.shape[1] == 0:
         return image.clone()
-    view = _View.of(prepared, faces.long(), face_index, depth.detach())
+    # Where nobody has looked at the indices, wrong ones must not reach beyond the tensors.
+    corners = faces.long().clamp(0, prepared.shape[1] - 1)
+    view = _View.of(prepared, corners, face_index, depth.detach())
     blended = image
     for axis in (2, 1):
         to_first, to_second = _blends(view, axis)

@@ -188,10 +188,12 @@ def _share(
     num_meshes, num_vertices = vertices.shape[:2]
     _, height, width = face_index.shape
     grad = torch.zeros_like(vertices)
-    if len(faces) == 0:
+    if len(faces) == 0 or num_vertices == 0:
         return grad
     face = face_index.flatten()[pixels].long()
-    corners = faces.long()[face.clamp(min=0) % len(faces)]  # [P, 3]
+    # Where nobody has looked at the indices, wrong ones must not reach beyond the tensor.
+    faces = faces.long().clamp(0, num_vertices - 1)
+    corners = faces[face.clamp(min=0) % len(faces)]  # [P, 3]
     corners = torch.where((face >= len(faces))[:, None], corners.flip(1), corners)
     slots = corners + (pixels // (height * width) * num_vertices)[:, None]
     if weights is None:
