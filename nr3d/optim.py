@@ -31,7 +31,7 @@ class KatoAdam(Optimizer):
 
     The counters are tensors on the parameters' device and nothing is read back from there, so that
     a step may be captured in a CUDA graph once a first one has made the state. The rate is that of
-    the capture.
+    the capture, or that of the replay if `lr` is a tensor on the device.
 
     Args:
         params: Parameters or parameter groups. A group may set `lr`, and `lr_scale` to multiply it
@@ -48,6 +48,8 @@ class KatoAdam(Optimizer):
 
     Source: the optimizer of Kato et al.'s renderer library, after Kingma and Ba 2015.
     """
+
+    capturable = True
 
     def __init__(
         self,
@@ -78,7 +80,7 @@ class KatoAdam(Optimizer):
                 loss = closure()
         for group in self.param_groups:
             rate = group["lr"] * group.get("lr_scale", 1.0)
-            if rate == 0:
+            if not isinstance(rate, Tensor) and rate == 0:
                 continue
             for parameters in _alike(group["params"]):
                 self._update(parameters, rate, group["betas"], group["eps"])
@@ -91,13 +93,13 @@ class KatoAdam(Optimizer):
             state["step"] = _counter(parameter, float(state["step"]))
 
     def _update(
-        self, parameters: Tensors, rate: float, betas: tuple[float, float], eps: float
+        self, parameters: Tensors, rate: float | Tensor, betas: tuple[float, float], eps: float
     ) -> None:
         states = [self._state_of(parameter) for parameter in parameters]
         grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
         means, squares = ([state[key] for state in states] for key in ("mean", "square"))
         steps = [state["step"] for state in states]
-        scale = torch.full_like(steps[0], rate)
+        scale = _scale(rate, steps[0])
         if self._fused_step is not None or parameters[0].device.type != "cpu":
             take_step = self._fused_step or _step
             take_step(parameters, grads, means, squares, steps, scale, betas, eps)
@@ -176,6 +178,11 @@ def _counter(parameter: Tensor, count: float) -> Tensor:
     """Make a counter of updates beside a parameter; it decides how exact the correction is."""
     dtype = torch.float64 if parameter.dtype == torch.float64 else torch.float32
     return torch.full((), count, dtype=dtype, device=parameter.device)
+
+
+def _scale(rate: float | Tensor, like: Tensor) -> Tensor:
+    """Give a rate as a tensor of the kind of `like`; one that is a tensor is not read."""
+    return rate.to(like) if isinstance(rate, Tensor) else torch.full_like(like, rate)
 
 
 def _alike(parameters: Tensors) -> list[list[Tensor]]:

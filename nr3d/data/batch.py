@@ -40,6 +40,10 @@ class MultiViewBatch:
         """Copy every tensor to page-locked memory (called by DataLoader)."""
         return self._map(lambda tensor: tensor.pin_memory())
 
+    def clone(self) -> MultiViewBatch:
+        """Copy every tensor."""
+        return self._map(torch.clone)
+
     def to_float(self) -> MultiViewBatch:
         """Turn uint8 images into float32 in [0, 1]; float images stay as they are."""
         if self.images.dtype != torch.uint8:

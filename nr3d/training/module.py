@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -16,6 +15,7 @@ from nr3d.data.batch import MultiViewBatch
 from nr3d.geometry.mesh import Mesh
 from nr3d.geometry.topology import edges_with_opposite_vertices
 from nr3d.losses import laplacian_loss, silhouette_iou_loss, smoothness_loss
+from nr3d.training.captured_steps import CapturedStepModule
 from nr3d.training.scores import CategoryMean, score_views
 
 SURFACE_LOSSES = {"smoothness": smoothness_loss, "laplacian": laplacian_loss}
@@ -56,7 +56,7 @@ class Schedule:
         return 0.1 if dropped else 1.0
 
 
-class ReconstructionModule(pl.LightningModule):
+class ReconstructionModule(CapturedStepModule):
     """Train a model (images -> Mesh) through a silhouette renderer.
 
     Every mesh is compared with every view of its object: with two views a and b the four cross
@@ -109,16 +109,20 @@ class ReconstructionModule(pl.LightningModule):
 
     def training_step(self, batch: MultiViewBatch, batch_index: int) -> Tensor:
         """Give the weighted loss of one batch of objects with a few views each."""
+        losses = (self.graph or self.compute_losses)(batch)
+        self._log_losses({f"train/{name}": value for name, value in losses.items()})
+        self.log("lr", self.optimizers().param_groups[0]["lr"])  # type: ignore[union-attr]
+        return losses["loss"]
+
+    def compute_losses(self, batch: MultiViewBatch) -> dict[str, Tensor]:
+        """Give the losses of a batch by name, and their weighted sum as `loss`."""
         mesh = self._reconstruct(batch.images.flatten(0, 1))  # [B * N, V, 3]
         surface = tuple(name for name in SURFACE_LOSSES if getattr(self.weights, name) > 0)
         edges = self._edges_of(mesh) if surface else None
         losses = self._compare(self.renderer, mesh, batch.images, batch.eyes, edges, surface)
         loss = sum(getattr(self.weights, name) * value for name, value in losses.items())
         assert isinstance(loss, Tensor)
-        shown = {f"train/{name}": value for name, value in losses.items()}
-        self._log_losses({**shown, "train/loss": loss})
-        self.log("lr", self.optimizers().param_groups[0]["lr"])  # type: ignore[union-attr]
-        return loss
+        return {**losses, "loss": loss}
 
     def compile_training(self) -> None:
         """Compile what a training step computes; validation and checkpoints stay as they are."""

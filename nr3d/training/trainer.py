@@ -15,6 +15,7 @@ from pytorch_lightning.loggers import Logger
 from nr3d.checks import check_count, check_range
 from nr3d.data.datamodule import MultiViewDataModule
 from nr3d.training.callbacks import ImageGrids, Progress, StopOnSignals
+from nr3d.training.captured_steps import CaptureSteps
 from nr3d.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from nr3d.training.module import ReconstructionModule
 from nr3d.training.run_folder import RunFolder
@@ -72,6 +73,8 @@ class TrainerSettings:
         compile: Compile network, losses and what is around the renderer by `torch.compile`, for
             training only. Needs a C++ compiler on the CPU and Triton on CUDA, and up to a minute at
             the start.
+        cuda_graph: Capture the step, optimizer included, in a CUDA graph, and replay it. Needs one
+            CUDA device, and a precision other than 16-mixed, whose scale of the loss is read back.
     """
 
     max_steps: int = 1000
@@ -85,11 +88,17 @@ class TrainerSettings:
     num_nodes: int = 1
     precision: Precision = "32-true"
     compile: bool = False
+    cuda_graph: bool = False
 
     def __post_init__(self) -> None:
         for name in ("max_steps", "validate_every", "log_every", "num_nodes"):
             check_count("trainer", name, getattr(self, name))
         check_count("trainer", "save_every", self.save_every, at_least=0)
+        if self.cuda_graph and self.precision == "16-mixed":
+            raise ValueError(
+                "trainer: cuda_graph must be false with precision 16-mixed, got true; "
+                "use precision=bf16-mixed"
+            )
         if self.drop_rate_at is not None:
             check_range("trainer", "drop_rate_at", self.drop_rate_at, at_least=0.0, at_most=1.0)
 
@@ -129,6 +138,7 @@ def make_trainer(
         ImageGrids(run.images),
         Progress(),
         StopOnSignals(),
+        *([CaptureSteps()] if settings.cuda_graph else []),
     ]
     with quiet_lightning():
         return pl.Trainer(

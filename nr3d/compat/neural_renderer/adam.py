@@ -22,6 +22,8 @@ class Adam(KatoAdam):
         eps: Added to the root of the second moment.
     """
 
+    capturable = False  # the rates of parameters are read
+
     def __init__(
         self,
         params: ParamsT,
@@ -33,12 +35,16 @@ class Adam(KatoAdam):
         super().__init__(params, lr=alpha, betas=(beta1, beta2), eps=eps)
 
     def _update(
-        self, parameters: list[Tensor], rate: float, betas: tuple[float, float], eps: float
+        self,
+        parameters: list[Tensor],
+        rate: float | Tensor,
+        betas: tuple[float, float],
+        eps: float,
     ) -> None:
         """Update parameters by their own rates, those that share one together."""
         by_rate: defaultdict[float, list[Tensor]] = defaultdict(list)
         for parameter in parameters:
-            by_rate[rate * float(getattr(parameter, "lr", 1.0))].append(parameter)
+            by_rate[float(rate) * float(getattr(parameter, "lr", 1.0))].append(parameter)
         for own_rate, alike in by_rate.items():
             if own_rate != 0:
                 super()._update(alike, own_rate, betas, eps)
