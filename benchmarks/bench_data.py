@@ -17,8 +17,7 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +30,8 @@ from nr3d.data.batch import MultiViewBatch
 from nr3d.data.datamodule import MultiViewDataModule
 from nr3d.data.format import Header, ObjectRecord
 from nr3d.data.writer import write_dataset
+
+from .random_data import attach
 
 NUM_VIEWS, SIZE = 24, 64
 
@@ -59,20 +60,15 @@ def write_random(path: Path, num_objects: int) -> Path:
     return path
 
 
-def make_module(section: dict[str, Any], device: torch.device) -> MultiViewDataModule:
-    module = MultiViewDataModule(**section)
-    strategy = SimpleNamespace(root_device=device, broadcast=lambda value: value)
-    trainer = SimpleNamespace(global_rank=0, world_size=1, num_devices=1, strategy=strategy)
-    cast(Any, module).trainer = trainer
-    return module
-
-
 def contenders(section: dict[str, Any], device: torch.device) -> dict[str, MultiViewDataModule]:
     settings = {f"HDF5, {n} workers": {"resident": "file", "num_workers": n} for n in (0, 1, 2)}
     settings["memory of the host"] = {"resident": "cpu", "num_workers": 2}
     if device.type == "cuda":
         settings["memory of the GPU"] = {"resident": "cuda", "num_workers": 2}
-    return {name: make_module({**section, **each}, device) for name, each in settings.items()}
+    return {
+        name: attach(MultiViewDataModule(**{**section, **each}), device)
+        for name, each in settings.items()
+    }
 
 
 def seconds(batches: Iterator[MultiViewBatch], count: int, device: torch.device) -> float:

@@ -7,6 +7,12 @@ Kato's recipe on the embedded dataset (nr3d dataset build synthetic -o data/synt
 Several settings beside each other, taking turns step by step (the effects in docs/performance.md):
      ... bench_training model=kato dataset.batch_size=64 --variant model.channels_last=false
 
+Whole steps of the loop in place of parts, which a CUDA graph has none of:
+     ... --loop --variant trainer.cuda_graph=true
+
+Noise of the size of ShapeNet's thirteen categories in the place of the dataset's images:
+     ... --objects 43783
+
 The parts are timed one after the other with the device idle in between, so on a GPU their sum is
 more than a step, in which they overlap. The steps are those of the Lightning loop, logging
 included, without validation; the first quarter of them warms up. On a GPU they are timed by events,
@@ -36,10 +42,13 @@ from nr3d.data.batch import MultiViewBatch
 from nr3d.geometry import Mesh
 from nr3d.losses import silhouette_iou_loss, smoothness_loss
 from nr3d.schema import Config
+from nr3d.training.captured_steps import CaptureSteps
 from nr3d.training.metrics_log import MetricsLog
 from nr3d.training.module import ReconstructionModule
 from nr3d.training.run_folder import RunFolder
 from nr3d.training.trainer import TrainerSettings, make_trainer, quiet_lightning
+
+from .random_data import RandomImages, attach, make_random, write_hollow
 
 Result = TypeVar("Result")
 DTYPES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
@@ -136,11 +145,22 @@ class Parts:
         self.optimizer.zero_grad()
 
 
-def time_parts(config: Config, steps: int, device: torch.device) -> dict[str, list[float]]:
-    """Give the milliseconds of every part, one entry a step."""
-    data = build_data(config)
+def start_parts(
+    config: Config, device: torch.device, is_random: bool
+) -> tuple[Parts, Iterator[MultiViewBatch]]:
+    """Give a module in parts, and its batches from where the images stay while training."""
+    data = attach(build_data(config), device)
+    if is_random:
+        make_random(data)
     parts = Parts(build_module(config, categories=data.categories), config, device)
-    batches = iter(data.train_dataloader())
+    return parts, iter(data.train_dataloader())
+
+
+def time_parts(
+    config: Config, steps: int, device: torch.device, is_random: bool
+) -> dict[str, list[float]]:
+    """Give the milliseconds of every part, one entry a step."""
+    parts, batches = start_parts(config, device, is_random)
     for _ in range(3):
         parts.step(batches, Clock(device))
     clock = Clock(device)
@@ -149,7 +169,7 @@ def time_parts(config: Config, steps: int, device: torch.device) -> dict[str, li
     return clock.times
 
 
-def time_steps(config: Config, steps: int) -> list[float]:
+def time_steps(config: Config, steps: int, is_random: bool) -> list[float]:
     """Give the milliseconds of the steps of the Lightning loop, warm ones only."""
     data = build_data(config)
     module = build_module(config, categories=data.categories)
@@ -160,7 +180,9 @@ def time_steps(config: Config, steps: int) -> list[float]:
         run = RunFolder(Path(folder))
         trainer = make_trainer(settings, run, [MetricsLog(run.metrics)])
         times = StepTimes()
-        trainer.callbacks = [times]  # no bar, no checkpoints
+        # no bar, no checkpoints
+        kept = [each for each in trainer.callbacks if isinstance(each, CaptureSteps)]
+        trainer.callbacks = [*([RandomImages(data)] if is_random else []), *kept, times]
         if settings.compile:
             module.compile_training()
         with quiet_lightning():
@@ -168,13 +190,11 @@ def time_steps(config: Config, steps: int) -> list[float]:
     return times.times()[steps // 4 :]
 
 
-def compare(configs: dict[str, Config], rounds: int, device: torch.device) -> None:
-    """Print the time of a step, its parts one after the other, of settings that take turns."""
-    running = {}
-    for name, config in configs.items():
-        data = build_data(config)
-        parts = Parts(build_module(config, categories=data.categories), config, device)
-        running[name] = (parts, iter(data.train_dataloader()))
+def compare(
+    configs: dict[str, Config], rounds: int, device: torch.device, is_random: bool
+) -> dict[str, list[float]]:
+    """Time steps, their parts one after the other, of settings that take turns."""
+    running = {name: start_parts(config, device, is_random) for name, config in configs.items()}
     totals: dict[str, list[float]] = {name: [] for name in running}
     for round_number in range(rounds + 3):
         for name, (parts, batches) in running.items():
@@ -182,12 +202,17 @@ def compare(configs: dict[str, Config], rounds: int, device: torch.device) -> No
             parts.step(batches, clock)
             if round_number >= 3:  # the first ones warm up
                 totals[name].append(sum(value for (value,) in clock.times.values()))
+    return totals
+
+
+def report_comparison(totals: dict[str, list[float]]) -> None:
+    """Print the times of the settings beside each other; ratios are those of the rounds."""
     table = Table("settings", "median ms", "minimum ms", "of the first, median")
     first = next(iter(totals.values()))
     for name, values in totals.items():
         ratio = statistics.median(b / a for a, b in zip(first, values, strict=True))
         row = (statistics.median(values), min(values), ratio)
-        table.add_row(name, f"{row[0]:.0f}", f"{row[1]:.0f}", f"{row[2]:.2f}")
+        table.add_row(name, f"{row[0]:.2f}", f"{row[1]:.2f}", f"{row[2]:.2f}")
     Console(width=120).print(table)
 
 
@@ -221,25 +246,45 @@ def main() -> None:
     parser.add_argument(
         "--variant", action="append", default=[], metavar="'KEY=VALUE ...'", help="settings beside"
     )
+    parser.add_argument("--loop", action="store_true", help="time the loop's steps, no parts")
+    parser.add_argument("--objects", type=int, help="noise of so many objects as the dataset")
     arguments = parser.parse_intermixed_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.objects:
+            path = write_hollow(Path(folder) / "hollow.h5", arguments.objects)
+            arguments.overrides += [f"dataset.path={path}", "dataset.val_objects=16"]
+        figures = measure(arguments)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measure what the command line asks for, print and give it."""
     named = [text for text in arguments.overrides if "=" not in text]
     overrides = [text for text in arguments.overrides if "=" in text]
-    config = check_config(compose(*(named or ["default"]), overrides))
+    texts = [[], *(text.split() for text in arguments.variant)]
+    configs = {
+        " ".join(text) or " ".join(arguments.overrides): check_config(
+            compose(*(named or ["default"]), [*overrides, *text])
+        )
+        for text in texts
+    }
+    config = next(iter(configs.values()))
     use_cuda = config["trainer"]["accelerator"] != "cpu" and torch.cuda.is_available()
     device = torch.device("cuda", 0) if use_cuda else torch.device("cpu")
-    if arguments.variant:
-        configs = {" ".join(arguments.overrides): config}
-        for text in arguments.variant:
-            chosen = compose(*(named or ["default"]), [*overrides, *text.split()])
-            configs[text] = check_config(chosen)
-        compare(configs, arguments.steps, device)
-        return
-    parts = time_parts(config, arguments.steps, device)
-    steps = time_steps(config, arguments.steps * 4 // 3)
-    report(parts, steps, f"{' '.join(arguments.overrides)} on {device}")
-    if arguments.json:
-        figures = {"overrides": arguments.overrides, "parts_ms": parts, "steps_ms": steps}
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
+    is_random = arguments.objects is not None
+    if arguments.loop or arguments.variant:
+        if arguments.loop:
+            steps = arguments.steps * 4 // 3
+            totals = {name: time_steps(each, steps, is_random) for name, each in configs.items()}
+        else:
+            totals = compare(configs, arguments.steps, device, is_random)
+        report_comparison(totals)
+        return {"steps_ms": totals}
+    parts = time_parts(config, arguments.steps, device, is_random)
+    steps_ms = time_steps(config, arguments.steps * 4 // 3, is_random)
+    report(parts, steps_ms, f"{' '.join(arguments.overrides)} on {device}")
+    return {"overrides": arguments.overrides, "parts_ms": parts, "steps_ms": steps_ms}
 
 
 if __name__ == "__main__":
