@@ -12,8 +12,8 @@ __device__ inline unsigned long long bits_of(double value) {
   return static_cast<unsigned long long>(__double_as_longlong(value));
 }
 
-// Raise a bound, kept as bits, to the largest value of the warp's lanes, or to NaN. All lanes of the
-// warp must come here: one of them writes.
+// Raise a bound, kept as bits, to the largest value of the warp's lanes, or to NaN. All lanes of
+// the warp must come here: one of them writes.
 __device__ inline void raise_bound(unsigned long long* bound, double value) {
   unsigned long long bits = bits_of(value);
   for (int by = kWarpSize / 2; by > 0; by /= 2) {
