@@ -162,10 +162,18 @@ def build_from(
     header: Header,
     limit: int | None,
     num_workers: int,
+    splits_given: bool = False,
 ) -> BuildReport:
     """Build and print what came of it; also for recipes on top of this one."""
     jobs = list(jobs)[:limit]
-    report = build_dataset(output, recipe=recipe, jobs=jobs, header=header, num_workers=num_workers)
+    report = build_dataset(
+        output,
+        recipe=recipe,
+        jobs=jobs,
+        header=header,
+        num_workers=num_workers,
+        splits_given=splits_given,
+    )
     counts = f"{len(report.skipped)} skipped, {len(report.warned)} warned about"
     print(f"{output}: {report.num_objects} objects, {counts}")
     return report

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nr3d.data.assembling import assemble
 from nr3d.data.format import FLAGS, Header, ObjectRecord
 from nr3d.data.hollow import HOLLOW_FROM, hollow_share
 from nr3d.data.splits import assign_splits, families
@@ -62,6 +63,7 @@ def build_dataset(
     header: Header,
     num_workers: int = 0,
     group_copies: bool = True,
+    splits_given: bool = False,
 ) -> BuildReport:
     """Make all objects with `make_record(job)` of the recipe file and write the dataset.
 
@@ -72,14 +74,16 @@ def build_dataset(
     Args:
         path: The dataset.
         recipe: Python file that defines `make_record(job) -> ObjectRecord`; `split` and `flags`
-            of what it gives are set here.
+            of what it gives are set here, but for `splits_given`.
         jobs: The objects; the file keeps their order.
         header: Attributes of the file; measured facts are added to its card.
         num_workers: Processes; 0 works in this one.
         group_copies: Whether near copies of one model must share a split.
+        splits_given: Whether records come with the split of their source; copies are then counted
+            and not moved, and memory does not grow with the number of objects.
 
     Raises:
-        ValueError: Not one object could be used.
+        ValueError: Not one object could be used, or given splits are copies of each other.
     """
     cache = RecordCache(path, settings=f"{header.recipe}; categories {header.categories}")
     _make_all(cache, recipe=recipe, jobs=jobs, num_workers=num_workers)
@@ -94,8 +98,11 @@ def build_dataset(
             f"dataset {path} must get at least one object, got none: all {len(jobs)} were skipped"
             + (f"; the first: {next(iter(skipped.items()))}" if skipped else "")
         )
-    splits, flags, card = _measure(cache, ids, group_copies=group_copies)
     counts = {"skipped": str(len(skipped)), "warned about": str(len(warned))}
+    if splits_given:
+        header = replace(header, card={**header.card, **counts})
+        return BuildReport(assemble(path, cache, ids, header=header), skipped, warned)
+    splits, flags, card = _measure(cache, ids, group_copies=group_copies)
     header = replace(header, card={**header.card, **card, **counts})
     records = _finished(cache, ids, splits=splits, flags=flags)
     num_objects = write_dataset(path, header=header, records=records)

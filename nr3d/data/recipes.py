@@ -1,6 +1,7 @@
 """Find and run dataset recipes: Python files that turn a source into a dataset.
 
-A recipe defines `add_arguments(parser)`, `build(arguments)`, `verify(path)`.
+A recipe defines `add_arguments(parser)`, `build(arguments)`, `verify(path)`; one that can check its
+source (`-i`) too defines `verify_source(arguments)`.
 """
 
 from __future__ import annotations
@@ -83,7 +84,11 @@ def build(name: str, argv: Sequence[str]) -> Path:
 
 
 def run(module: ModuleType, argv: Sequence[str], *, prog: str | None = None) -> Path:
-    """Run an imported recipe with command-line arguments."""
+    """Run an imported recipe with command-line arguments.
+
+    Returns:
+        The dataset, or the source where only that was checked.
+    """
     parser = argparse.ArgumentParser(
         prog=prog,
         description=module.__doc__,
@@ -95,16 +100,22 @@ def run(module: ModuleType, argv: Sequence[str], *, prog: str | None = None) -> 
     check_count("dataset build", "--workers", arguments.workers, at_least=0)
     if arguments.limit is not None:
         check_count("dataset build", "--limit", arguments.limit)
-    if arguments.verify:
-        module.verify(arguments.output)
-    else:
+    has_source = hasattr(module, "verify_source") and arguments.input is not None
+    if arguments.output is None and not (arguments.verify and has_source):
+        parser.error("the following arguments are required: -o/--output")
+    if not arguments.verify:
         module.build(arguments)
-    return Path(arguments.output)
+        return Path(arguments.output)
+    if has_source:
+        module.verify_source(arguments)
+    if arguments.output is not None:
+        module.verify(arguments.output)
+    return Path(arguments.output or arguments.input)
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every recipe understands: output, workers, limit, verify."""
-    parser.add_argument("-o", "--output", type=Path, required=True, help="the HDF5 file to write")
+    parser.add_argument("-o", "--output", type=Path, help="the HDF5 file to write")
     parser.add_argument(
         "--workers", type=int, default=2, help="processes; 0 works in this one (default 2)"
     )
@@ -112,5 +123,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit", type=int, default=None, metavar="N", help="only the first N objects"
     )
     parser.add_argument(
-        "--verify", action="store_true", help="check every image of an existing file instead"
+        "--verify",
+        action="store_true",
+        help="check the source (-i), where a recipe can, and every image of an existing file (-o)",
     )

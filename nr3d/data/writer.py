@@ -127,12 +127,11 @@ class RecordCache:
 
     def save(self, record: ObjectRecord) -> None:
         """Keep one object."""
-        if record.voxels is None:
-            raise ValueError(f"RecordCache: voxels of {record.id!r} must be an array, got None")
         target = self._file(record.id)
         work = target.with_suffix(f".{os.getpid()}.part")
+        arrays = {name: value for name, value in _arrays(record).items() if value is not None}
         with work.open("wb") as stream:
-            np.savez_compressed(stream, **_arrays(record))
+            np.savez_compressed(stream, **arrays)
         os.replace(work, target)
 
     def load(self, id: str) -> ObjectRecord | None:
@@ -143,7 +142,7 @@ class RecordCache:
         with np.load(target, allow_pickle=False) as arrays:
             values = {name: arrays[name] for name in arrays.files}
         scalars = {name: array.item() for name, array in values.items() if array.ndim == 0}
-        return ObjectRecord(**{**values, **scalars})
+        return ObjectRecord(**{"voxels": None, **values, **scalars})
 
     def reject(self, id: str, reason: str) -> None:
         """Remember that an object cannot be used."""
