@@ -180,9 +180,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def build(arguments: argparse.Namespace) -> None:
     """Make the dataset."""
     check_count("r2n2", "--image-size", arguments.image_size)
-    chosen = find_source(arguments)
+    chosen, jobs = find_source(arguments), []
     each, card = splits_of(arguments, chosen)
-    jobs = []
     for name, split in first_of_each(each, arguments.limit):
         settings = {
             "renderings": str((arguments.input / RENDERINGS / name / "rendering").resolve()),

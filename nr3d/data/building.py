@@ -212,7 +212,11 @@ def _load(cache: RecordCache, ids: Sequence[str]) -> Iterator[ObjectRecord]:
 
 
 def _voxels_of(record: ObjectRecord) -> NDArray[np.bool_]:
-    assert record.voxels is not None, record.id
+    if record.voxels is None:
+        raise ValueError(
+            f"build_dataset: voxels of {record.id!r} must be an array, got None; only sources with "
+            "splits of their own do without"
+        )
     return record.voxels
 
 

@@ -96,7 +96,7 @@ def _size(boxes: Tensor) -> float:
 
 
 def _boxes(masks: NDArray[np.bool_], *, most: int) -> tuple[Tensor, list[int]]:
-    """Give left, bottom, right, top of the first whole silhouettes in NDC [K, 4], and their views."""
+    """Give left, bottom, right, top of the first whole silhouettes, and their views. [K, 4], NDC"""
     _, height, width = masks.shape
     found, views = [], []
     for view, mask in enumerate(masks):

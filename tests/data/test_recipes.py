@@ -170,3 +170,18 @@ def test_copies_share_a_split(tmp_path: Path) -> None:
         group_copies=False,
     )
     assert len(np.unique(read_index(tmp_path / "out.h5").split)) > 1
+
+
+def test_objects_without_voxels_need_splits_of_their_own(tmp_path: Path) -> None:
+    recipe = tmp_path / "tiny_recipe.py"
+    recipe.write_text(
+        RECIPE.replace("category=job.category)", "category=job.category, voxels=None)")
+    )
+    with pytest.raises(
+        ValueError, match="build_dataset: voxels of 'job 0' must be an array, got No"
+    ):
+        build_dataset(tmp_path / "out.h5", recipe=recipe, jobs=jobs(2), header=HEADER)
+    report = build_dataset(
+        tmp_path / "out.h5", recipe=recipe, jobs=jobs(2), header=HEADER, splits_given=True
+    )
+    assert report.num_objects == 2 and read_index(tmp_path / "out.h5").resolution is None
