@@ -334,7 +334,7 @@ def build(arguments: argparse.Namespace) -> None:
         source="Sweet Home 3D furniture libraries: "
         + ", ".join(archive.path.name for archive in archives),
         licence="; ".join(sorted({archive.licence for archive in archives})),
-        recipe="furniture, with images",
+        recipe="furniture, with images, with surfaces",
         card={"models of no category, dropped": str(sum(dropped.values()))},
     )
     meshes.build_from(

@@ -1,7 +1,7 @@
 """Any folder of meshes: one sub-folder per category, holding OBJ, GLB, PLY or STL files.
 
-Each mesh is scaled to longest side 1, rendered from 24 sides with its images or colours, and
-voxelized. y is up; turn others with --up z. Broken files are skipped and reported by name; a mesh
+Each mesh is scaled to longest side 1, rendered from 24 sides with its images or colours, voxelized
+and sampled. y is up; turn others with --up z. Broken files are skipped and reported by name; a mesh
 whose images are missing is drawn with the colours of its materials, and reported too.
 """
 
@@ -24,6 +24,7 @@ from nr3d.data.recipes import run
 from nr3d.data.verify import verify_dataset
 from nr3d.geometry.camera import eye_from_angles
 from nr3d.geometry.files import LoadedMesh, load_mesh, normalize
+from nr3d.geometry.sampling import sample_outside
 from nr3d.geometry.voxelize import voxelize
 from nr3d.renderer.appearance import appearance_of
 from nr3d.renderer.shading import render_views
@@ -37,6 +38,7 @@ VIEWING_ANGLE = 15.0
 IMAGE_SIZE = 64
 RESOLUTION = 32
 SUPERSAMPLING = 4
+NUM_POINTS = 10_000  # samples of each surface, always from the same random numbers
 
 
 def view_eyes() -> Tensor:
@@ -68,7 +70,7 @@ def load_with_images(file: Path) -> LoadedMesh:
 def record_of_mesh(
     job: Job, mesh: LoadedMesh, *, creator: str = "", licence: str = ""
 ) -> ObjectRecord:
-    """Normalize, render and voxelize one mesh.
+    """Normalize, render, voxelize and sample one mesh.
 
     Args:
         job: Names the object.
@@ -77,7 +79,7 @@ def record_of_mesh(
         licence: Terms.
 
     Raises:
-        ValueError: There is nothing to see: no faces, no extent, not finite.
+        ValueError: There is nothing to see: no faces, no extent, not finite, no surface outside.
     """
     if len(mesh.faces) == 0:
         raise ValueError("the mesh must have faces, got none")
@@ -100,6 +102,7 @@ def record_of_mesh(
     )
     if not bool(images[:, 3].any()):
         raise ValueError("the mesh must be visible, got nothing but empty pixels")
+    surface = sample_outside(vertices, faces, num_points=NUM_POINTS)
     return ObjectRecord(
         id=job.id,
         category=job.category,
@@ -109,6 +112,8 @@ def record_of_mesh(
         voxels=voxelize(vertices[None], faces, resolution=RESOLUTION)[0].numpy(),
         creator=creator,
         licence=licence,
+        points=surface.points[0].half().numpy(),
+        normals=surface.normals[0].half().numpy(),
     )
 
 
@@ -206,7 +211,7 @@ def build(arguments: argparse.Namespace) -> None:
         viewing_angle=VIEWING_ANGLE,
         source=arguments.source or f"meshes of {arguments.input.name}",
         licence=arguments.licence,
-        recipe=f"meshes --up {arguments.up}, with images",
+        recipe=f"meshes --up {arguments.up}, with images, with surfaces",
     )
     build_from(
         arguments.output,

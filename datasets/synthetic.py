@@ -24,6 +24,7 @@ from nr3d.data.recipes import run
 from nr3d.data.verify import verify_dataset
 from nr3d.geometry.camera import eye_from_angles
 from nr3d.geometry.files import normalize
+from nr3d.geometry.sampling import sample_outside
 from nr3d.geometry.voxelize import voxelize
 from nr3d.renderer.appearance import FaceColors
 from nr3d.renderer.shading import render_views
@@ -33,6 +34,7 @@ NUM_OBJECTS = 500
 NUM_VIEWS = 24
 VIEWING_ANGLE = 15.0
 RESOLUTION = 32
+NUM_POINTS = 10_000
 
 Part = tuple[NDArray[np.float64], NDArray[np.int64]]
 """Vertices [V, 3] and faces [F, 3] of one closed solid."""
@@ -181,7 +183,7 @@ def make_mesh(category: int, *, seed: int, number: int) -> tuple[Tensor, Tensor,
 
 
 def make_record(job: Job) -> ObjectRecord:
-    """Make, render and voxelize one object."""
+    """Make, render, voxelize and sample one object."""
     vertices, faces, colors = make_mesh(
         job.category, seed=job.settings["seed"], number=job.settings["number"]
     )
@@ -191,6 +193,7 @@ def make_record(job: Job) -> ObjectRecord:
     images = render_views(
         vertices, faces, appearance, eyes, viewing_angle=VIEWING_ANGLE, supersampling=2
     )
+    surface = sample_outside(vertices, faces, num_points=NUM_POINTS)
     return ObjectRecord(
         id=job.id,
         category=job.category,
@@ -200,6 +203,8 @@ def make_record(job: Job) -> ObjectRecord:
         voxels=voxelize(vertices[None], faces, resolution=RESOLUTION)[0].numpy(),
         creator="nr3d",
         licence="MIT",
+        points=surface.points[0].half().numpy(),
+        normals=surface.normals[0].half().numpy(),
     )
 
 
@@ -220,7 +225,7 @@ def build_synthetic(
         viewing_angle=VIEWING_ANGLE,
         source="parametric solids, made by the recipe",
         licence="MIT",
-        recipe=f"synthetic --seed {seed}",
+        recipe=f"synthetic --seed {seed}, with surfaces",
     )
     build_dataset(
         path,

@@ -105,10 +105,22 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _add(commands, "evaluate", _evaluate, "score a checkpoint by voxel IoU")
+    parser = _add(commands, "evaluate", _evaluate, "score a checkpoint beside its baselines")
     parser.add_argument("checkpoint", type=Path, help="a checkpoint, or the folder of a run")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="dataset.path=FILE, ...")
     parser.add_argument("--split", default="test", help="train, val or test (default: test)")
+    parser.add_argument(
+        "--metrics",
+        type=lambda text: text.split(","),
+        metavar="GROUP,...",
+        help="of voxel,silhouette,surface (default: all that the dataset can give)",
+    )
+    parser.add_argument(
+        "--surface-views",
+        type=int,
+        metavar="N",
+        help="views of each object that surface metrics use (default: 4)",
+    )
 
 
 def _add_reconstruct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -185,7 +197,13 @@ def _train(arguments: argparse.Namespace) -> int:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from nr3d.commands import evaluate
 
-    evaluate(arguments.checkpoint, arguments.overrides, split=arguments.split)
+    evaluate(
+        arguments.checkpoint,
+        arguments.overrides,
+        split=arguments.split,
+        metrics=arguments.metrics,
+        surface_views=arguments.surface_views,
+    )
     return 0
 
 

@@ -23,12 +23,15 @@ from nr3d.config import compose, override, to_yaml
 from nr3d.data import recipes
 from nr3d.schema import Config, ConfigError
 from nr3d.training.checkpoints import find_checkpoint, load_model_weights, read_checkpoint
-from nr3d.training.evaluation import Report, print_report, write_report
+from nr3d.training.evaluation import SURFACE_VIEWS
 from nr3d.training.evaluation import evaluate as evaluate_model
+from nr3d.training.fingerprints import hash_of_file
 from nr3d.training.metrics_log import MetricsLog
 from nr3d.training.module import ReconstructionModule
 from nr3d.training.processes import is_main_process, one_at_a_time
 from nr3d.training.reconstruction import reconstruct_photo
+from nr3d.training.report import Report
+from nr3d.training.report_files import print_report, write_report
 from nr3d.training.run_folder import (
     RUNS,
     RunFolder,
@@ -92,11 +95,25 @@ def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence
     return True
 
 
-def evaluate(path: Path, overrides: Sequence[str] = (), *, split: str = "test") -> Report:
+def evaluate(
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    split: str = "test",
+    metrics: Sequence[str] | None = None,
+    surface_views: int | None = None,
+) -> Report:
     """Evaluate a checkpoint, or the best one of a run, with nothing but the checkpoint.
 
-    Writes report.{json,csv,md} (report-SPLIT for another split than test) into the run's folder, or
-    beside a checkpoint that is in none, and prints the table.
+    Writes report.{json,csv,md} and report-objects.csv (report-SPLIT for another split than test)
+    into the run's folder, or beside a checkpoint that is in none, and prints the tables.
+
+    Args:
+        path: A checkpoint, or the folder of a run.
+        overrides: `key=value` texts.
+        split: train, val or test.
+        metrics: Groups of metrics, None for all that the dataset can give.
+        surface_views: Views of each object that the surface metrics use, None for 4.
     """
     checkpoint = find_checkpoint(path)
     config, module, step = load_trained(checkpoint, overrides)
@@ -107,7 +124,10 @@ def evaluate(path: Path, overrides: Sequence[str] = (), *, split: str = "test") 
         module.to(device),
         build_data(config),
         split=split,
+        metrics=metrics,
+        surface_views=SURFACE_VIEWS if surface_views is None else surface_views,
         checkpoint=str(checkpoint),
+        checkpoint_hash=hash_of_file(checkpoint),
         step=step,
         device=device,
         show_progress=console.is_terminal,
@@ -117,7 +137,11 @@ def evaluate(path: Path, overrides: Sequence[str] = (), *, split: str = "test") 
     name = "report" if split == "test" else f"report-{split}"
     paths = write_report(report, folder, name=name)
     print_report(report, console)
-    console.print(f"written: {paths[0].with_suffix('')}.{{json,csv,md}}", highlight=False)
+    console.print(
+        f"written: {paths[0].with_suffix('')}.{{json,csv,md}}, {paths[-1].name}",
+        highlight=False,
+        soft_wrap=True,
+    )
     return report
 
 
@@ -191,8 +215,8 @@ def _report_run(run: RunFolder, module: ReconstructionModule, config: Config) ->
         return
     report = evaluate(run.path)
     log.info(
-        "test IoU %.4f, sphere %.4f, mean shape %.4f",
-        *(report.mean[method] for method in ("model", "sphere", "mean_shape")),
+        "test IoU %.4f, sphere %.4f, mean shape %.4f, nearest training shape %.4f",
+        *(report.mean("voxel_iou", name) for name in ("model", "sphere", "mean_shape", "nearest")),
     )
 
 

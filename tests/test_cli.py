@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -92,17 +93,30 @@ def test_evaluate_a_run_and_a_checkpoint(
     table = capsys.readouterr().out
     for word in ("flat", "tall", "mean", "sphere", "mean shape", "nmr-voxel32, test split"):
         assert word in table
+    assert "must have surface points" in table
     report = json.loads((run / "report.json").read_text())
     assert report["num_objects"] == {"flat": 2, "tall": 2}
     assert report["num_views"] == 3
-    for method in ("model", "sphere", "mean_shape"):
-        per_category = report["categories"][method].values()
-        assert report["mean"][method] == pytest.approx(np.mean(list(per_category)))
-    assert report["mean"]["mean_shape"] > report["mean"]["sphere"]
+    weights = run / "checkpoints" / ("last.ckpt" if kind == "last" else "best.ckpt")
+    assert report["checkpoint_hash"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    scores = report["scores"]["voxel_iou"]
+    for method in ("model", "sphere", "mean_shape", "nearest"):
+        per_category = scores[method]["categories"].values()
+        assert scores[method]["mean_of_categories"] == pytest.approx(np.mean(list(per_category)))
+    means = {method: scores[method]["mean_of_categories"] for method in scores}
+    assert means["mean_shape"] > means["sphere"] and means["nearest"] > means["sphere"]
     assert (run / "report.csv").read_text().splitlines()[0] == (
-        "category,objects,model,sphere,mean_shape"
+        "metric,protocol,method,over,objects,value"
     )
-    assert (run / "report.md").read_text().count("\n|") == 5
+    assert (run / "report.md").read_text().count("\n|") == 6 + 8
+    assert len((run / "report-objects.csv").read_text().splitlines()) == 5
+
+
+def test_evaluate_some_metrics(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(run), "--split", "val", "--metrics", "silhouette"]) == 0
+    assert "silhouette" in capsys.readouterr().out
+    report = json.loads((run / "report-val.json").read_text())
+    assert set(report["scores"]) == {"silhouette_iou"}
 
 
 def test_evaluate_another_split_and_dataset(run: Path, tmp_path: Path) -> None:

@@ -127,6 +127,10 @@ def test_resuming_a_broken_or_foreign_run(
 
 
 def test_wrong_split(capsys: pytest.CaptureFixture[str], trained: Path) -> None:
+    error = fails(capsys, "evaluate", best(trained), "--metrics", "voxel,surfaces")
+    assert "metrics must be one of voxel, silhouette, surface, got 'surfaces'" in error
+    error = fails(capsys, "evaluate", best(trained), "--metrics", "surface")
+    assert "must have surface points for Chamfer distances" in error
     error = fails(capsys, "evaluate", best(trained), "--split", "tset")
     assert "split must be one of train, val, test, got 'tset'; did you mean test?" in error
 

@@ -56,6 +56,8 @@ class ObjectRecord:
         flags: Bits of `FLAGS`.
         creator: Author of the object.
         licence: Terms of this object.
+        points: Samples of the surface in the mesh frame. float16 [P, 3]
+        normals: Unit normals there, on either side. float16 [P, 3]
     """
 
     id: str
@@ -67,11 +69,13 @@ class ObjectRecord:
     flags: int = 0
     creator: str = ""
     licence: str = ""
+    points: NDArray[np.float16] | None = None
+    normals: NDArray[np.float16] | None = None
 
 
 @dataclass(frozen=True)
 class Index:
-    """Everything of a file but images and voxels; small enough for memory.
+    """Everything of a file but images, voxels and surfaces; small enough for memory.
 
     Attributes:
         header: Attributes of the file.
@@ -82,6 +86,7 @@ class Index:
         eyes: float32 [O, N, 3]
         image_size: Height and width in pixels.
         resolution: Voxels per axis, or None where the file has none.
+        num_points: Surface samples of each object, or None where the file has none.
     """
 
     header: Header
@@ -92,6 +97,7 @@ class Index:
     eyes: NDArray[np.float32]
     image_size: tuple[int, int]
     resolution: int | None
+    num_points: int | None = None
 
     def objects_of(self, split: str) -> NDArray[np.int64]:
         """Give the rows of one split, in file order."""
@@ -121,7 +127,7 @@ def open_file(path: str | Path) -> h5py.File:
 
 
 def read_index(path: str | Path) -> Index:
-    """Read and check everything of a dataset but its images and voxels.
+    """Read and check everything of a dataset but its images, voxels and surfaces.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -177,6 +183,7 @@ def _check_rows(file: h5py.File, path: str | Path) -> None:
         side = voxels.shape[-1] if voxels.ndim else 0
         if voxels.shape != (num_objects, side, side, side):
             raise _layout_error(path, f"voxels [{num_objects}, R, R, R]", _describe(voxels))
+    _check_surfaces(file, path)
     num_categories = len(_categories(file))
     if not ((file["category"][:] >= 0) & (file["category"][:] < num_categories)).all():
         raise _layout_error(path, f"category in [0, {num_categories})", "others")
@@ -186,8 +193,18 @@ def _check_rows(file: h5py.File, path: str | Path) -> None:
         raise _layout_error(path, "finite eyes", "NaN or infinity")
 
 
+def _check_surfaces(file: h5py.File, path: str | Path) -> None:
+    if ("points" in file) != ("normals" in file):
+        raise _layout_error(path, "points and normals, or neither", "one of them")
+    for name in ("points", "normals") if "points" in file else ():
+        found, shape = file[name], file["points"].shape
+        fits = found.shape == shape == (len(file["images"]), *shape[1:2], 3) and shape[1] > 0
+        if not fits or found.dtype != np.float16:
+            raise _layout_error(path, f"{name} float16 [O, P, 3]", _describe(found))
+
+
 def _read_index(file: h5py.File) -> Index:
-    num_objects = file["images"].shape[0]
+    num_objects = len(file["images"])
     flags = file["flags"][:] if "flags" in file else np.zeros(num_objects)
     return Index(
         header=Header(
@@ -205,6 +222,7 @@ def _read_index(file: h5py.File) -> Index:
         eyes=file["eyes"][:].astype(np.float32),
         image_size=(int(file["images"].shape[3]), int(file["images"].shape[4])),
         resolution=int(file["voxels"].shape[1]) if "voxels" in file else None,
+        num_points=int(file["points"].shape[1]) if "points" in file else None,
     )
 
 

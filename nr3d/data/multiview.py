@@ -29,7 +29,7 @@ class Source(Protocol):
 
 
 class ImageFile:
-    """Images and voxels of a file, read one by one, so a file larger than memory works.
+    """Images, voxels and surfaces of a file, read one by one, so a file larger than memory works.
 
     Every process opens the file itself on first use: HDF5 handles survive neither fork nor
     pickling.
@@ -69,6 +69,23 @@ class ImageFile:
                 return None
             grids = [np.asarray(file["voxels"][number]).astype(bool) for number in objects]
         return torch.from_numpy(np.stack(grids))
+
+    def surfaces(self, objects: NDArray[np.int64]) -> tuple[Tensor, Tensor] | None:
+        """Read surface samples of some objects [B], where the file has them.
+
+        Returns:
+            Points and normals, float32. [B, P, 3] each
+
+        Raises:
+            ValueError: The file is damaged.
+        """
+        with self._complaints():
+            file = self._open()
+            if "points" not in file:
+                return None
+            points = np.stack([file["points"][number] for number in objects])
+            normals = np.stack([file["normals"][number] for number in objects])
+        return torch.from_numpy(points).float(), torch.from_numpy(normals).float()
 
     @contextmanager
     def _complaints(self) -> Iterator[None]:

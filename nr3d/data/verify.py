@@ -11,13 +11,15 @@ from nr3d.data.format import SPLITS, Index, read_index
 from nr3d.data.multiview import MultiViewDataset
 
 MAX_REPORTED = 5
+FLOAT16_STEP = 2.0**-11
 
 
 def verify_dataset(path: str | Path) -> Index:
     """Read every image and every grid of a dataset.
 
     Checks that everything can be read, ids are unique, each object is seen in some view, the
-    background is black, no camera sits in the origin, and no grid is empty.
+    background is black, no camera sits in the origin, no grid is empty, and surface samples lie
+    in the cube with unit normals.
 
     Returns:
         The index of the file.
@@ -61,4 +63,18 @@ def _problems(dataset: MultiViewDataset, row: np.int64) -> list[str]:
         problems.append("a camera sits in the origin")
     if batch.voxels is not None and not bool(batch.voxels.any()):
         problems.append("the voxel grid is empty")
+    return problems + _surface_problems(dataset, row)
+
+
+def _surface_problems(dataset: MultiViewDataset, row: np.int64) -> list[str]:
+    surfaces = dataset.file.surfaces(np.array([row]))
+    if surfaces is None:
+        return []
+    points, normals = surfaces
+    problems = []
+    if not bool((points.abs() <= 0.5 + FLOAT16_STEP).all()):  # NaN too
+        problems.append("a surface point is not in [-0.5, 0.5]^3")
+    lengths = torch.linalg.vector_norm(normals, dim=-1)
+    if not bool(((lengths - 1).abs() <= 4 * FLOAT16_STEP).logical_or(lengths == 0).all()):
+        problems.append("a normal has not the length 1")
     return problems

@@ -20,6 +20,8 @@ import numpy as np
 
 from nr3d.data.format import FLAGS, FORMAT, TEXT, VERSION, Header, ObjectRecord
 
+OPTIONAL = ("voxels", "points", "normals")
+
 
 def write_dataset(path: str | Path, *, header: Header, records: Iterable[ObjectRecord]) -> int:
     """Write objects into a work file `PATH.part`, then rename it to `path`.
@@ -69,6 +71,9 @@ def _create(file: h5py.File, record: ObjectRecord) -> None:
     if record.voxels is not None:
         grid = record.voxels.shape
         create("voxels", grid, np.bool_, chunks=(1, *grid), compression="lzf")
+    for name, samples in (("points", record.points), ("normals", record.normals)):
+        if samples is not None:
+            create(name, samples.shape, np.float16, chunks=(1, *samples.shape))
     create("category", (), np.int32)
     create("split", (), np.int8)
     create("flags", (), np.uint8)
@@ -78,8 +83,12 @@ def _create(file: h5py.File, record: ObjectRecord) -> None:
 
 def _append(file: h5py.File, record: ObjectRecord, *, row: int) -> None:
     values = _arrays(record)
-    if record.voxels is None:
-        del values["voxels"]
+    for name in OPTIONAL:
+        if name in file and name not in values:
+            raise ValueError(
+                f"write_dataset: {name} of {record.id!r} must be given as for the first object, "
+                "got None"
+            )
     for name, value in values.items():
         dataset = file.get(name)
         if dataset is None or np.shape(value) != dataset.shape[1:]:
@@ -93,7 +102,8 @@ def _append(file: h5py.File, record: ObjectRecord, *, row: int) -> None:
 
 
 def _arrays(record: ObjectRecord) -> dict[str, Any]:
-    return {entry.name: getattr(record, entry.name) for entry in fields(record)}
+    values = {entry.name: getattr(record, entry.name) for entry in fields(record)}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _write_attributes(file: h5py.File, header: Header) -> None:
@@ -142,7 +152,7 @@ class RecordCache:
         with np.load(target, allow_pickle=False) as arrays:
             values = {name: arrays[name] for name in arrays.files}
         scalars = {name: array.item() for name, array in values.items() if array.ndim == 0}
-        return ObjectRecord(**{"voxels": None, **values, **scalars})
+        return ObjectRecord(**{**dict.fromkeys(OPTIONAL), **values, **scalars})
 
     def reject(self, id: str, reason: str) -> None:
         """Remember that an object cannot be used."""

@@ -1,64 +1,35 @@
-"""The nmr-voxel32 protocol on a split, beside two baselines, and its reports.
+"""Score a model and its baselines on a split, by the protocols of protocols.py.
 
-Every object of the split from all its views; the score of a category is the mean over objects and
-views, the total the unweighted mean over the categories.
+Every object of the split from all its views. The score of an object is the mean over its views;
+that of a category the mean over its objects; the total the unweighted mean over the categories.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
-from rich.console import Console
+from numpy.typing import NDArray
 from rich.progress import track
-from rich.table import Table
 from torch import Tensor
 
-from nr3d.data.batch import MultiViewBatch
+from nr3d.checks import check_count
 from nr3d.data.datamodule import MultiViewDataModule
+from nr3d.data.format import FLAGS
 from nr3d.geometry.mesh import Mesh
-from nr3d.metrics import voxel_iou
-from nr3d.training.baselines import MeanShapes, mean_shapes, sphere_voxels
-from nr3d.training.checkpoints import write_atomically
-from nr3d.training.scores import CategoryMean, score_views
+from nr3d.training.fingerprints import hash_of_names
+from nr3d.training.protocols import GROUPS, METHODS, METRICS, check_groups, metrics_of
+from nr3d.training.report import ObjectScores, Protocol, Report, Summary
+from nr3d.training.retrieval import nearest_objects
+from nr3d.training.scorers import Scorer, SilhouetteScorer, VoxelScorer
+from nr3d.training.scores import predict_views
+from nr3d.training.surface_scorer import SurfaceScorer, missing_surfaces
 
-PROTOCOL = "nmr-voxel32"
-METHODS = ("model", "sphere", "mean_shape")
-
-
-@dataclass(frozen=True)
-class Report:
-    """Voxel IoU by category and method.
-
-    Attributes:
-        protocol: Name of the protocol.
-        split: Split of the dataset.
-        dataset: Path of the dataset.
-        checkpoint: Path of the checkpoint.
-        step: Training step of the checkpoint.
-        num_objects: Objects of each category.
-        num_views: Views of each object.
-        categories: Method -> category -> IoU.
-        mean: Method -> unweighted mean over the categories.
-        seconds: Time that the evaluation took.
-    """
-
-    protocol: str
-    split: str
-    dataset: str
-    checkpoint: str
-    step: int
-    num_objects: dict[str, int]
-    num_views: int
-    categories: dict[str, dict[str, float]]
-    mean: dict[str, float]
-    seconds: float
+SURFACE_VIEWS = 4
 
 
 @torch.no_grad()
@@ -67,124 +38,143 @@ def evaluate(
     data: MultiViewDataModule,
     *,
     split: str,
+    metrics: Sequence[str] | None = None,
+    surface_views: int = SURFACE_VIEWS,
     checkpoint: str = "",
+    checkpoint_hash: str = "",
     step: int = 0,
     device: torch.device | str = "cpu",
     show_progress: bool = False,
 ) -> Report:
-    """Score a model and the baselines *sphere* and *mean shape* on a split.
+    """Score a model beside a sphere, the mean shape and the nearest training shape.
 
     Args:
         predict: Images [B, 4, H, W] in [0, 1] -> Mesh.
-        data: The dataset; the mean shapes come from its training split.
+        data: The dataset; the baselines learn from its training split.
         split: train, val or test.
+        metrics: Groups of metrics: voxel, silhouette, surface. None for all that the dataset can
+            give; the report says what is missing.
+        surface_views: How many views of each object the surface metrics use, the costliest; they
+            are spread evenly, and are all of them where the file has fewer.
         checkpoint: Written into the report.
+        checkpoint_hash: Written into the report.
         step: Written into the report.
         device: Where `predict` wants its images.
         show_progress: Whether to show a bar.
 
     Raises:
-        ValueError: If the dataset has no voxels, or the split no objects.
+        ValueError: If a group is unknown or twice there, or was asked for and the dataset has no
+            voxels, no surfaces or a single view; if the split has no objects.
     """
     start = time.perf_counter()
-    names = data.categories
+    check_groups("evaluate", GROUPS if metrics is None else metrics)
+    check_count("evaluate", "surface_views", surface_views)
+    surface_views = min(surface_views, data.num_views)
+    groups, notes = _possible(data, metrics)
+    scorers = _make_scorers(data, groups, surface_views=surface_views)
+    neighbours = nearest_objects(data.dataset("train"), data.dataset(split), device=device)
+    objects = data.index.objects_of(split)
+    found: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
     loader = data.evaluation_dataloader(split)
-    shapes = mean_shapes(data.dataset("train"), len(names))
-    sphere = sphere_voxels(shapes.voxels.shape[-1])
-    scores = {method: CategoryMean(len(names)) for method in METHODS}
-    batches = track(loader, description=f"evaluating {split}", disable=not show_progress)
-    for batch in batches:
+    for batch in track(loader, description=f"evaluating {split}", disable=not show_progress):
         batch = batch.to(device).to_float()
-        for method, values in _score_batch(predict, batch, sphere, shapes).items():
-            scores[method].add(batch.category, values)
-    counts = scores["model"].counts.int().tolist()
-    present = [number for number, count in enumerate(counts) if count]
+        mesh = predict_views(predict, batch)
+        rows = neighbours[np.searchsorted(objects, batch.object_index.cpu().numpy())]
+        for scorer in scorers:
+            for key, values in scorer.score(mesh, batch, rows).items():
+                found[key].append(values.double().cpu())
+    scores = {key: torch.cat(parts).numpy() for key, parts in found.items()}
     return Report(
-        protocol=PROTOCOL,
         split=split,
+        split_hash=hash_of_names(data.index.ids[row] for row in objects),
         dataset=str(data.path),
         checkpoint=checkpoint,
+        checkpoint_hash=checkpoint_hash,
         step=step,
-        num_objects={names[number]: counts[number] for number in present},
         num_views=data.num_views,
-        categories={
-            method: {names[number]: float(score.per_category()[number]) for number in present}
-            for method, score in scores.items()
-        },
-        mean={method: score.mean() for method, score in scores.items()},
+        num_surface_views=surface_views if "surface" in groups else 0,
+        protocols=_protocols(data, groups),
+        notes=notes,
         seconds=time.perf_counter() - start,
+        **_summaries(data, objects, scores),
     )
 
 
-def write_report(report: Report, folder: Path, *, name: str = "report") -> list[Path]:
-    """Write report.json, .csv and .md into `folder`."""
-    contents = {
-        "json": json.dumps(asdict(report), indent=2) + "\n",
-        "csv": _to_csv(report),
-        "md": _to_markdown(report),
+def _possible(
+    data: MultiViewDataModule, wanted: Sequence[str] | None
+) -> tuple[list[str], list[str]]:
+    """Give the groups to compute, and what is to be said of those that nobody insists on."""
+    train = data.dataset("train")
+    missing = {}
+    if data.num_views < 2:
+        missing["silhouette"] = (
+            f"dataset {data.path} must have two views for unseen silhouettes, got 1"
+        )
+    if data.index.num_points is None:
+        missing["surface"] = missing_surfaces(train)
+    if wanted is not None:
+        for group in wanted:
+            if group in missing:
+                raise ValueError(f"evaluate: {missing[group]}")
+        return list(wanted), []
+    return [group for group in GROUPS if group not in missing], list(missing.values())
+
+
+def _make_scorers(
+    data: MultiViewDataModule, groups: Sequence[str], *, surface_views: int
+) -> list[Scorer]:
+    train = data.dataset("train")
+    makers: dict[str, Callable[[], Scorer]] = {
+        "voxel": lambda: VoxelScorer(train, len(data.categories)),
+        "silhouette": lambda: SilhouetteScorer(train, viewing_angle=data.viewing_angle),
+        "surface": lambda: SurfaceScorer(train, num_inputs=surface_views),
     }
-    paths = [folder / f"{name}.{suffix}" for suffix in contents]
-    for path, text in zip(paths, contents.values(), strict=True):
-        write_atomically(path, text.encode("utf-8"))
-    return paths
+    return [make() for group, make in makers.items() if group in groups]
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Print the table of a report."""
-    table = Table(title=f"voxel IoU, {report.protocol}, {report.split} split")
-    table.add_column("category")
-    table.add_column("objects", justify="right")
-    for method in METHODS:
-        table.add_column(method.replace("_", " "), justify="right")
-    *rows, mean = _rows(report)
-    for row in rows:
-        table.add_row(*row)
-    table.add_section()
-    table.add_row(*mean, style="bold")
-    console.print(table)
-
-
-def _score_batch(
-    predict: Callable[[Tensor], Mesh], batch: MultiViewBatch, sphere: Tensor, shapes: MeanShapes
-) -> dict[str, Tensor]:
-    """Give the IoU per object of each method. [B]"""
-    model = score_views(predict, batch).mean(dim=1)
-    assert batch.voxels is not None  # score_views checked it
-    voxels = batch.voxels
-    mean_shape = shapes.voxels.to(voxels.device)[batch.category]
+def _protocols(data: MultiViewDataModule, groups: Sequence[str]) -> dict[str, Protocol]:
+    """Give name and definition of each metric that is computed."""
+    height, width = data.image_size
+    sizes = {
+        "voxels": data.index.resolution,
+        "pixels": height if height == width else f"{height}x{width}",
+        "points": data.index.num_points,
+    }
     return {
-        "model": model,
-        "sphere": voxel_iou(sphere.to(voxels.device).expand_as(voxels), voxels),
-        "mean_shape": voxel_iou(mean_shape, voxels),
+        name: Protocol(METRICS[name].protocol.format(**sizes), METRICS[name].definition)
+        for name in metrics_of(groups)
     }
 
 
-def _rows(report: Report) -> list[list[str]]:
-    """Give a row of texts per category and one for the mean."""
-    rows = [
-        [name, str(count), *(f"{report.categories[method][name]:.4f}" for method in METHODS)]
-        for name, count in report.num_objects.items()
-    ]
-    total = str(sum(report.num_objects.values()))
-    return [*rows, ["mean", total, *(f"{report.mean[method]:.4f}" for method in METHODS)]]
-
-
-def _to_csv(report: Report) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["category", "objects", *METHODS])
-    writer.writerows(_rows(report))
-    return text.getvalue()
-
-
-def _to_markdown(report: Report) -> str:
-    header = ["category", "objects", *(method.replace("_", " ") for method in METHODS)]
-    lines = [
-        f"Voxel IoU, protocol {report.protocol}, {report.split} split of {report.dataset}, "
-        f"{report.num_views} views per object; {report.checkpoint} at step {report.step}.",
-        "",
-        "| " + " | ".join(header) + " |",
-        "|---|" + "---:|" * (len(header) - 1),
-        *("| " + " | ".join(row) + " |" for row in _rows(report)),
-    ]
-    return "\n".join(lines) + "\n"
+def _summaries(
+    data: MultiViewDataModule,
+    objects: NDArray[np.int64],
+    scores: dict[tuple[str, str], NDArray[np.float64]],
+) -> dict[str, Any]:
+    """Give what the report says of the objects and their scores."""
+    index = data.index
+    category = index.category[objects]
+    hollow = (index.flags[objects] & FLAGS["hollow"]) > 0
+    order = [(metric, method) for metric in METRICS for method in METHODS]
+    ordered = {key: scores[key] for key in order if key in scores}
+    tables: dict[str, dict[str, Summary]] = {}
+    for (metric, method), values in ordered.items():
+        tables.setdefault(metric, {})[method] = Summary.of(
+            values, category=category, hollow=hollow, names=data.categories
+        )
+    return {
+        "num_objects": {
+            data.categories[number]: int((category == number).sum())
+            for number in np.unique(category)
+        },
+        "num_hollow": int(hollow.sum()),
+        "scores": tables,
+        "objects": ObjectScores(
+            ids=[index.ids[row] for row in objects],
+            categories=[data.categories[number] for number in category],
+            hollow=hollow.tolist(),
+            scores={
+                f"{metric}/{method}": list(values) for (metric, method), values in ordered.items()
+            },
+        ),
+    }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from nr3d.checks import at_least_float32
 from nr3d.data.batch import MultiViewBatch
 from nr3d.geometry.mesh import Mesh
 from nr3d.geometry.voxelize import voxelize
@@ -50,31 +51,49 @@ class CategoryMean:
         return float(self.per_category().nanmean())
 
 
-def score_views(predict: Callable[[Tensor], Mesh], batch: MultiViewBatch) -> Tensor:
-    """Give the voxel IoU of the reconstruction from each view.
+def predict_views(predict: Callable[[Tensor], Mesh], batch: MultiViewBatch) -> Mesh:
+    """Reconstruct every object from each of its views, a few hundred views at a time.
 
     Args:
         predict: Images [B, 4, H, W] -> Mesh.
-        batch: Objects with all their views and their voxels.
+        batch: Objects with all their views, as floats.
 
     Returns:
-        IoU per object and view. [B, N]
+        View n of object b is mesh b N + n; at least float32. [B N, V, 3]
+    """
+    meshes = [predict(images) for images in batch.images.flatten(0, 1).split(VIEWS_PER_CALL)]
+    vertices = torch.cat([mesh.vertices.detach() for mesh in meshes])
+    return Mesh(at_least_float32(vertices), meshes[0].faces)
+
+
+def voxel_iou_of_views(mesh: Mesh, batch: MultiViewBatch) -> Tensor:
+    """Give the voxel IoU of the reconstruction from each view.
+
+    Args:
+        mesh: What `predict_views` gave. [B N, V, 3]
+        batch: Objects with their voxels.
+
+    Returns:
+        [B, N]
 
     Raises:
         ValueError: If the batch has no voxels.
     """
     if batch.voxels is None:
         raise ValueError(
-            "score_views: batch must have voxels, got none; rebuild the dataset with voxels"
+            "voxel_iou_of_views: batch must have voxels, got none; rebuild the dataset with voxels"
         )
     num_objects, num_views = batch.images.shape[:2]
-    images = batch.images.flatten(0, 1)
-    target = batch.voxels.repeat_interleave(num_views, dim=0)
-    resolution = target.shape[-1]
+    rows = torch.arange(num_objects, device=batch.voxels.device).repeat_interleave(num_views)
     scores = []
-    for start in range(0, images.shape[0], VIEWS_PER_CALL):
-        part = slice(start, start + VIEWS_PER_CALL)
-        mesh = predict(images[part])
-        occupied = voxelize(mesh.vertices.detach(), mesh.faces, resolution=resolution)
-        scores.append(voxel_iou(occupied, target[part]))
+    for vertices, row in zip(
+        mesh.vertices.split(VIEWS_PER_CALL), rows.split(VIEWS_PER_CALL), strict=True
+    ):
+        occupied = voxelize(vertices, mesh.faces, resolution=batch.voxels.shape[-1])
+        scores.append(voxel_iou(occupied, batch.voxels[row]))
     return torch.cat(scores).view(num_objects, num_views)
+
+
+def score_views(predict: Callable[[Tensor], Mesh], batch: MultiViewBatch) -> Tensor:
+    """Give the voxel IoU of the reconstruction from each view: the two above in one. [B, N]"""
+    return voxel_iou_of_views(predict_views(predict, batch), batch)

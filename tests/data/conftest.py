@@ -21,7 +21,9 @@ HEADER = Header(
 )
 
 
-def make_tiny_record(number: int, *, split: int = 0, num_views: int = 3) -> ObjectRecord:
+def make_tiny_record(
+    number: int, *, split: int = 0, num_views: int = 3, with_surface: bool = False
+) -> ObjectRecord:
     random = np.random.default_rng(number)
     images = np.zeros((num_views, 4, 8, 8), dtype=np.uint8)
     images[:, 3, 2:6, 2:6] = 255
@@ -38,6 +40,8 @@ def make_tiny_record(number: int, *, split: int = 0, num_views: int = 3) -> Obje
         flags=number % 2,
         creator="somebody",
         licence="CC0",
+        points=(random.random((5, 3)) - 0.5).astype(np.float16) if with_surface else None,
+        normals=np.eye(3, dtype=np.float16)[[0, 1, 2, 0, 1]] if with_surface else None,
     )
 
 

@@ -60,5 +60,5 @@ def test_views_are_scored_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_voxels() -> None:
     batch = make_batch(torch.tensor([[0.3]]))
     bare = MultiViewBatch(batch.images, batch.eyes, None, batch.category, batch.object_index)
-    with pytest.raises(ValueError, match="score_views: batch must have voxels, got none"):
+    with pytest.raises(ValueError, match="voxel_iou_of_views: batch must have voxels, got none"):
         score_views(predict_sphere, bare)
