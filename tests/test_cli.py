@@ -114,7 +114,7 @@ def test_evaluate_a_run_and_a_checkpoint(
 
 def test_evaluate_some_metrics(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(run), "--split", "val", "--metrics", "silhouette"]) == 0
-    assert "silhouette" in capsys.readouterr().out
+    assert "unseen IoU" in capsys.readouterr().out
     report = json.loads((run / "report-val.json").read_text())
     assert set(report["scores"]) == {"silhouette_iou"}
 

@@ -54,8 +54,8 @@ def evaluate(
         split: train, val or test.
         metrics: Groups of metrics: voxel, silhouette, surface. None for all that the dataset can
             give; the report says what is missing.
-        surface_views: How many views of each object the surface metrics use, the costliest; they
-            are spread evenly, and are all of them where the file has fewer.
+        surface_views: How many views of each object the surface metrics use, the costliest; all
+            of them where the file has fewer.
         checkpoint: Written into the report.
         checkpoint_hash: Written into the report.
         step: Written into the report.

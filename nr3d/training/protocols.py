@@ -36,7 +36,7 @@ def _f_score(percent: int) -> Metric:
     return Metric(
         "surface",
         f"surface{{points}}-f-score-{percent}%",
-        f"F @ {percent} %",
+        f"F {percent} %",
         f"Harmonic mean of the shares of points nearer than {percent} % of the longest side to the "
         "other surface.",
     )
@@ -52,7 +52,7 @@ METRICS = {
     "silhouette_iou": Metric(
         "silhouette",
         "silhouette{pixels}-unseen",
-        "silhouette IoU",
+        "unseen IoU",
         "Intersection over union of the masks (coverage at least 0.5, hard rasterization at twice "
         "the size) in all stored views but the input, mean over those and over the input views.",
     ),

@@ -38,7 +38,7 @@ def write_report(report: Report, folder: Path, *, name: str = "report") -> list[
 def print_report(report: Report, console: Console) -> None:
     """Print the tables of a report, and what was scored."""
     for content in _contents(report):
-        table = Table(title=content.title, box=box.ROUNDED)
+        table = Table(title=content.title, box=box.SIMPLE, padding=(0, 0, 0, 1), pad_edge=False)
         for number, heading in enumerate(content.header):
             table.add_column(heading, justify="right" if number else "left", no_wrap=not number)
         for section, style in ((content.rows, ""), (content.means, "bold"), (content.others, "")):
@@ -86,7 +86,7 @@ def _by_method(report: Report, metric: str) -> _Content:
 
 def _of_model(report: Report, metrics: Sequence[str]) -> _Content:
     rows, means = _rows(report, [(metric, report.scores[metric]["model"]) for metric in metrics])
-    others, total = [], str(sum(report.num_objects.values()))
+    others = []
     for method in METHODS:
         if method == "model" or not any(method in report.scores[metric] for metric in metrics):
             continue
@@ -94,12 +94,12 @@ def _of_model(report: Report, metrics: Sequence[str]) -> _Content:
             _number(metric, report.mean(metric, method)) if method in report.scores[metric] else "–"
             for metric in metrics
         ]
-        others.append([f"{_plain(method)}, categories", total, *cells])
+        others.append([_plain(method), *cells])
     return _Content(
-        f"model, {report.split} split, and means of other methods",
-        ["category", "objects", *(METRICS[metric].heading for metric in metrics)],
-        rows,
-        means,
+        f"model, {report.split} split; last: means of categories of other methods",
+        ["category", *(METRICS[metric].heading for metric in metrics)],
+        [[row[0], *row[2:]] for row in rows],
+        [[row[0], *row[2:]] for row in means],
         others,
     )
 
@@ -121,7 +121,7 @@ def _rows(
     if 0 < report.num_hollow < total:
         means.append(
             (
-                "categories, no hollow",
+                "without hollow",
                 total - report.num_hollow,
                 [value for value in solid if value is not None],
             )
@@ -134,7 +134,9 @@ def _rows(
 
 def _number(metric: str, value: float) -> str:
     scaled = value * METRICS[metric].scale
-    return f"{scaled:.4f}" if METRICS[metric].scale == 1 else f"{scaled:.2f}"
+    if METRICS[metric].scale != 1:
+        return f"{scaled:.2f}"
+    return f"{scaled:.4f}" if METRICS[metric].group == "voxel" else f"{scaled:.3f}"
 
 
 def _plain(method: str) -> str:

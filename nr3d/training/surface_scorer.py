@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -36,7 +37,9 @@ class SurfaceScorer:
 
     Args:
         train: The training split, for neighbours.
-        num_inputs: How many views of each object, spread evenly, reconstructions are scored from.
+        num_inputs: How many views of each object reconstructions are scored from: spread evenly,
+            from a first one that a hash of the object's name chooses. Those of all objects would
+            otherwise be the same few, and views along an axis tell least.
 
     Raises:
         ValueError: If the file has no surfaces.
@@ -47,20 +50,23 @@ class SurfaceScorer:
             raise ValueError(f"SurfaceScorer: {missing_surfaces(train)}")
         self.train = train
         self.num_points = train.index.num_points
-        num_views = train.index.eyes.shape[1]
-        self.views = np.arange(num_inputs) * num_views // num_inputs
+        self.num_inputs = num_inputs
         sphere, faces = icosphere(3)
         self.sphere = self._sample(SPHERE_RADIUS * sphere[None], faces)[0]
 
     def score(self, mesh: Mesh, batch: MultiViewBatch, neighbours: Rows) -> Scores:
         """Give the scores of every method but the mean shape, which has no surface."""
-        vertices = mesh.vertices.unflatten(0, neighbours.shape)[:, self.views]  # [B, S, V, 3]
-        truths = self._stored(batch.object_index.cpu().numpy())
+        objects = batch.object_index.cpu().numpy()
+        truths = self._stored(objects)
+        num_views = neighbours.shape[1]
+        names = [self.train.index.ids[row] for row in objects]
+        views = [spread_views(name, num_views, self.num_inputs) for name in names]
+        vertices = mesh.vertices.unflatten(0, neighbours.shape)  # [B, N, V, 3]
         found: dict[tuple[str, str], list[float]] = defaultdict(list)
-        for truth, each, rows in zip(truths, vertices, neighbours[:, self.views], strict=True):
-            unique, counts = np.unique(rows, return_counts=True)
+        for truth, each, rows, inputs in zip(truths, vertices, neighbours, views, strict=True):
+            unique, counts = np.unique(rows[inputs], return_counts=True)
             means = {
-                "model": mean_scores(self._match(self._sample(each, mesh.faces), truth)),
+                "model": mean_scores(self._match(self._sample(each[inputs], mesh.faces), truth)),
                 "sphere": mean_scores(self._match([self.sphere], truth)),
                 "nearest": mean_scores(self._match(self._stored(unique), truth), counts.tolist()),
                 "resampled_truth": mean_scores([match_resampled(truth, num_threads=_threads())]),
@@ -85,6 +91,13 @@ class SurfaceScorer:
         surfaces = self.train.file.surfaces(rows)
         assert surfaces is not None
         return list(map(SampledSurface, *surfaces))
+
+
+def spread_views(name: str, num_views: int, num_inputs: int) -> Rows:
+    """Choose `num_inputs` of an object's views, evenly from one that its name decides."""
+    first = int.from_bytes(hashlib.sha256(name.encode("utf-8")).digest()[:8], "big")
+    views: Rows = (np.arange(num_inputs) * num_views // num_inputs + first % num_views) % num_views
+    return views
 
 
 def missing_surfaces(dataset: MultiViewDataset) -> str:

@@ -25,6 +25,7 @@ from nr3d.training.evaluation import evaluate
 from nr3d.training.fingerprints import hash_of_file, hash_of_names
 from nr3d.training.report_files import print_report, write_report
 from nr3d.training.scorers import unseen_mean
+from nr3d.training.surface_scorer import spread_views
 from tests.training.conftest import write_tiny_dataset
 
 RADII = {"train": (0.25, 0.35, 0.45), "test": (0.35, 0.4)}
@@ -147,7 +148,13 @@ def test_files_and_tables_say_the_same(records: list[ObjectRecord], tmp_path: Pa
     print_report(report, console)
     shown, written = console.export_text(), paths[2].read_text()
     for text in (shown, written):
-        for word in ("nmr-voxel32", "resampled truth", "mean of objects", "no hollow", "Chamfer"):
+        for word in (
+            "nmr-voxel32",
+            "resampled truth",
+            "mean of objects",
+            "without hollow",
+            "Chamfer",
+        ):
             assert word in text
         assert content["split_hash"][:12] in text and "abababababab" in text
         assert f"{100 * report.mean('chamfer_l1', 'model'):.2f}" in text
@@ -184,6 +191,15 @@ def test_one_view_has_no_unseen_one_and_other_eyes_no_stored_neighbours(
         predict, write(tmp_path / "eyes.h5", turned), split="test", metrics=["silhouette"]
     )
     assert set(report.scores["silhouette_iou"]) == {"model", "sphere"}
+
+
+def test_input_views_of_surfaces_are_spread_and_differ_between_objects() -> None:
+    chosen = [spread_views(f"object {number}", 24, 4) for number in range(200)]
+    assert all((np.diff(np.sort(views)) == 6).all() for views in chosen)
+    counts = np.bincount(np.concatenate(chosen), minlength=24)
+    assert counts.min() > 15  # 33 on average
+    assert (spread_views("x", 24, 4) == spread_views("x", 24, 4)).all()
+    assert sorted(spread_views("x", 3, 3).tolist()) == [0, 1, 2]
 
 
 def test_the_input_view_does_not_count() -> None:
