@@ -193,7 +193,7 @@ class MeshRenderer(nn.Module, ABC):
                 at: NaN in them gives NaN where they are seen.
         """
         for name in outputs:
-            check_choice(self.name, "outputs", name, OUTPUTS)
+            check_choice(self.name, "outputs", name, self.outputs)
         _check_bools(self.name, right_handed=right_handed, smooth=smooth)
         check_looks(
             self.name,
