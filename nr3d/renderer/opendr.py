@@ -119,8 +119,9 @@ def _pixels_that_pull(image: Tensor, covered: Tensor) -> Tensor:
     """List pixels of a face that differ from a neighbour; see `pixels_where`. [P]"""
     differs = torch.zeros_like(covered)
     for axis in (1, 2):
-        step = (image.diff(dim=axis + 1) != 0).any(1)
-        length = step.shape[axis]
+        length = covered.shape[axis] - 1
+        first, second = (image.narrow(axis + 1, start, length) for start in (0, 1))
+        step = (first != second).any(1)
         differs.narrow(axis, 0, length).logical_or_(step)
         differs.narrow(axis, 1, length).logical_or_(step)
     return pixels_where(covered & differs)
@@ -131,37 +132,42 @@ def _pulls(
 ) -> tuple[Tensor, Tensor]:
     """Give the loss per pixel of movement to the right, and of movement upwards. [P] each
 
-    Minus the incoming gradient times the slope of the image, summed over channels.
+    Minus the incoming gradient times the slope of the image, summed over channels. Slopes are sums
+    of steps to neighbours, so channels are summed first.
     """
     height, width = covered.shape[1:]
-    values = image.movedim(1, -1).reshape(-1, image.shape[1])  # [M H W, C]
-    grads = grad_image.movedim(1, -1).reshape(-1, image.shape[1])[pixels]
     outline = (covered & ~(_neighbours(covered, 1) & _neighbours(covered, 2))).flatten()
+    num_channels, size = image.shape[1], height * width
     found = []
+    in_mesh = pixels % size
+    places = pixels + (pixels // size) * ((num_channels - 1) * size)  # of the first channel
+    values, grads = image.flatten(), grad_image.flatten()
     for position, length, stride in (
         (pixels % width, width, 1),
-        (pixels // width % height, height, width),
+        (in_mesh // width, height, width),
     ):
         is_first, is_last = position == 0, position == length - 1
-        left, right = pixels - stride * ~is_first, pixels + stride * ~is_last
-        before = values[pixels] - values[left]  # 0 at the frame
-        after = values[right] - values[pixels]
-        at_frame = (is_first | is_last)[:, None]
+        to_left, to_right = -stride * ~is_first, stride * ~is_last
+        before = after = torch.zeros((), dtype=image.dtype, device=image.device)
+        for channel in range(num_channels):
+            here = places + channel * size
+            value, grad = values[here], grads[here]
+            before = before + grad * (value - values[here + to_left])
+            after = after + grad * (values[here + to_right] - value)
+        at_frame = is_first | is_last
         if boundary:
-            touched = (outline[pixels], outline[left], outline[right])
-            slope = _slope_off_outline(
-                before, after, at_frame, *(each[:, None] for each in touched)
-            )
+            touched = (outline[pixels], outline[pixels + to_left], outline[pixels + to_right])
+            slope = _slope_off_outline(before, after, at_frame, *touched)
         else:
             slope = torch.where(at_frame, 0, (before + after) * 0.5)
-        found.append((grads * slope).sum(1))
+        found.append(slope)
     return -found[0], found[1]  # rows grow downwards
 
 
 def _slope_off_outline(
     before: Tensor, after: Tensor, at_frame: Tensor, here: Tensor, left: Tensor, right: Tensor
 ) -> Tensor:
-    """Combine the differences to both neighbours [P, C] by which of the three are outline."""
+    """Combine the differences to both neighbours [P] by which of the three are outline. [P]"""
     whole = before + after
     one_side = torch.where(left, after, before)  # the difference that touches nothing
     mean = torch.where(left | right, one_side, whole * 0.5)
