@@ -12,9 +12,10 @@ furniture  `python train.py furniture renderer=X` with one seed; needs data/furn
 
 Everything else is equal for all: start, weights, batches, loss. Training keeps the rate constant,
 so that scores on the way are comparable, and stops after --minutes. Steps are timed apart, the
-gradients taking turns; the same time is that which the fastest takes for all of its steps.
-Writes gradients.json, gradients.png and gradients.md. In an hour all of it is not done:
---steps, --train-steps, --furniture-steps and --seeds shorten it.
+gradients taking turns; the same time is that which the fastest takes for the steps that all have.
+Writes gradients.json, gradients.png and gradients.md. All of it takes hours on two cores: --steps,
+--train-steps, --furniture-steps and --seeds shorten it, and --join FILE.json ... puts together what
+several runs wrote, without running anything.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import torch
 
 from nr3d.renderer import RENDERERS
 
-from .gradient_curves import Section, as_plain, plot
+from .gradient_curves import Section, as_plain, from_plain, join, plot
 from .gradient_fitting import compare_fitting
 from .gradient_training import compare_training
 
@@ -118,12 +119,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=5.0, help="at most, of each training")
     parser.add_argument("--rounds", type=int, default=11, help="of timed steps")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--join", type=Path, nargs="+", metavar="JSON", help="only put together")
     return parser.parse_args()
 
 
 def main() -> None:
     """Run the comparison, and write what there is after each part of it."""
     arguments = parse()
+    if arguments.join:
+        found = [json.loads(path.read_text()) for path in arguments.join]
+        write(join(from_plain(each) for figures in found for each in figures), arguments.output)
+        return
     torch.set_num_threads(arguments.threads)
     sections: list[Section] = []
     for section in compare(arguments):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,25 +54,26 @@ class Section:
         )
 
     def steps_in_fixed_time(self, name: str) -> float:
-        """Give the steps taken while the fastest gradient takes all of its own."""
-        ratios = {each: self.step_ratio(each) for each in self.curves}
-        return min(ratios[each] * self.last_step(each) for each in ratios) / ratios[name]
+        """Give the steps taken while the fastest gradient takes all those that all have."""
+        fastest = min(self.step_ratio(each) for each in self.curves)
+        return self.last_step() * fastest / self.step_ratio(name)
 
-    def last_step(self, name: str) -> int:
-        """Give the number of steps that all runs of a gradient have."""
-        return min(curve.steps[-1] for curve in self.curves[name])
+    def last_step(self) -> int:
+        """Give the number of steps that all runs have."""
+        return min(curve.steps[-1] for curves in self.curves.values() for curve in curves)
 
     def table(self) -> str:
         """Make a markdown table: scores after all steps and after the same time, time of a step."""
         scores = list(next(iter(self.curves.values()))[0].scores)
-        heads = [f"{score}{when}" for score in scores for when in ("", ", same time")]
+        whens = (f" after {self.last_step()} steps", ", same time")
+        heads = [f"{score}{when}" for score in scores for when in whens]
         columns = ("gradient", *heads, "steps in that time", "ms per step", "times the first's")
         lines = [f"| {' | '.join(columns)} |", "|---|" + "---:|" * (len(columns) - 1)]
         for name, curves in self.curves.items():
             steps = self.steps_in_fixed_time(name)
             cells = [f"`{name}`"]
             for score in scores:
-                for step in (self.last_step(name), steps):
+                for step in (self.last_step(), steps):
                     cells.append(spread([curve.at(score, step) for curve in curves]))
             times = self.milliseconds[name]
             cells += [f"{steps:.0f}", f"{statistics.median(times):.0f} ({min(times):.0f})"]
@@ -98,7 +100,8 @@ def plot(sections: Sequence[Section], path: Path) -> None:
     for section, (left, right) in zip(sections, axes, strict=True):
         score = next(iter(next(iter(section.curves.values()))[0].scores))
         for name, curves in section.curves.items():
-            common = [step for step in curves[0].steps if step <= section.last_step(name)]
+            last = section.last_step()
+            common = [*(step for step in curves[0].steps if step < last), last]
             means = [statistics.mean(curve.at(score, step) for curve in curves) for step in common]
             ratio = section.step_ratio(name)
             style = {"label": name, "color": COLORS.get(name), "marker": ".", "markersize": 4}
@@ -112,16 +115,29 @@ def plot(sections: Sequence[Section], path: Path) -> None:
         left.legend(fontsize="small")
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100)
+    figure.savefig(path, dpi=80)
     pyplot.close(figure)
 
 
 def as_plain(section: Section) -> Mapping[str, object]:
     """Give what a JSON file says of a section."""
-    return {
-        "title": section.title,
-        "milliseconds": section.milliseconds,
-        "curves": {
-            name: [vars(curve) for curve in curves] for name, curves in section.curves.items()
-        },
+    return asdict(section)
+
+
+def from_plain(figures: Mapping[str, Any]) -> Section:
+    """Give the section that a JSON file tells of."""
+    curves = {
+        name: [Curve(**curve) for curve in curves] for name, curves in figures["curves"].items()
     }
+    return Section(figures["title"], curves, figures["milliseconds"])
+
+
+def join(sections: Iterable[Section]) -> list[Section]:
+    """Put together those of the same title: runs of other seeds, times of other rounds."""
+    joined: dict[str, Section] = {}
+    for section in sections:
+        same = joined.setdefault(section.title, Section(section.title, {}, {}))
+        for name, curves in section.curves.items():
+            same.curves.setdefault(name, []).extend(curves)
+            same.milliseconds.setdefault(name, []).extend(section.milliseconds[name])
+    return list(joined.values())

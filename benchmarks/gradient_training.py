@@ -143,5 +143,4 @@ def compare_training(
             print(f"{experiment}, {name}, seed {seed}: {curve.scores[VOXEL][-1]:.3f}", flush=True)
     config = configs[names[0]]
     title = f"training {experiment}, batches of {config['dataset']['batch_size']}"
-    seeds_text = f"seeds {', '.join(map(str, seeds))}"
-    return Section(f"{title}, {seeds_text}", curves, time_steps(configs, rounds))
+    return Section(title, curves, time_steps(configs, rounds))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.bench_gradients import check_data, write
-from benchmarks.gradient_curves import Curve, Section, spread
+from benchmarks.gradient_curves import Curve, Section, as_plain, from_plain, join, spread
 from benchmarks.gradient_fitting import SILHOUETTE, VOXEL, Fit, Targets
 from nr3d.geometry import Mesh, eye_from_angles, icosphere, voxelize
 from nr3d.renderer import RENDERERS, NeuralRenderer
@@ -33,7 +33,31 @@ def test_the_same_time_is_the_fastest_ones() -> None:
     slow = "| `slow` | 0.300 ± 0.000 | 0.100 ± 0.000 | 3 | 40 (30) | 3.00 |"
     assert lines[2:] == [fast, slow]
     assert len({line.count("|") for line in lines}) == 1
+    assert "IoU after 10 steps | IoU, same time" in lines[0]
     assert spread([0.25]) == "0.250"
+
+
+def test_all_are_compared_after_the_steps_that_all_have() -> None:
+    section = make_section()
+    section.curves["slow"].append(Curve([0, 5], {"IoU": [0.0, 0.4]}, {"seed": 1}))
+    assert section.last_step() == 5
+    assert section.steps_in_fixed_time("fast") == 5
+    assert "| `fast` | 0.300 ± 0.071 |" in section.table()
+
+
+def test_runs_apart_are_joined() -> None:
+    whole = make_section()
+    halves = [
+        Section("steps", {name: [curves[i]] for name, curves in whole.curves.items()}, times)
+        for i, times in enumerate(
+            ({"fast": [10.0], "slow": [30.0]}, {"fast": [20.0], "slow": [60.0]})
+        )
+    ]
+    other = Section("another", whole.curves, whole.milliseconds)
+    first, second = join(from_plain(as_plain(each)) for each in (halves[0], other, halves[1]))
+    assert first.curves == whole.curves
+    assert first.milliseconds == {"fast": [10.0, 20.0], "slow": [30.0, 60.0]}
+    assert second == other
 
 
 def test_figures_tables_and_plot_are_written(tmp_path: Path) -> None:
@@ -41,7 +65,11 @@ def test_figures_tables_and_plot_are_written(tmp_path: Path) -> None:
     write([make_section()], tmp_path)
     (figures,) = json.loads((tmp_path / "gradients.json").read_text())
     assert figures["curves"]["slow"][0]["steps"] == [0, 10]
-    assert (tmp_path / "gradients.md").read_text().startswith("steps:\n\n| gradient | IoU |")
+    assert (
+        (tmp_path / "gradients.md")
+        .read_text()
+        .startswith("steps:\n\n| gradient | IoU after 10 steps |")
+    )
     assert (tmp_path / "gradients.png").stat().st_size > 1000
 
 
