@@ -18,7 +18,7 @@ from nr3d.data.datamodule import MultiViewDataModule
 from nr3d.schema import Config
 from nr3d.training.module import ReconstructionModule
 from nr3d.training.run_folder import RunFolder
-from nr3d.training.scores import CategoryMean, score_views
+from nr3d.training.scores import CategoryMean, predict_views, voxel_iou_of_views
 from nr3d.training.trainer import make_trainer, quiet_lightning
 
 from .bench_training import Clock, Parts
@@ -73,8 +73,9 @@ def score(module: ReconstructionModule, data: MultiViewDataModule) -> float:
     for batch in data.evaluation_dataloader("test"):
         some = replace(
             batch, images=batch.images[:, ::VIEW_STRIDE], eyes=batch.eyes[:, ::VIEW_STRIDE]
-        )
-        scores.add(batch.category, score_views(module, some.to_float()).mean(dim=1))
+        ).to_float()
+        ious = voxel_iou_of_views(predict_views(module, some), some)
+        scores.add(batch.category, ious.mean(dim=1))
     return scores.mean()
 
 
