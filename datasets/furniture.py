@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import torch
 
@@ -243,32 +244,44 @@ def _extract_beside(archive: zipfile.ZipFile, path: Path, member: str, work: Pat
         if info.is_dir() or entry.parent != PurePosixPath(member).parent:
             continue
         try:
-            (work / entry.name).write_bytes(_read_member(archive, info, path))
+            (work / entry.name).write_bytes(read_member(archive, info, path))
         except ValueError as error:
             if entry.suffix.lower() in (".obj", ".mtl"):
                 raise
             warnings.warn(str(error), stacklevel=2)
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> bytes:
+def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo | str, path: Path) -> bytes:
+    """Read one file of an archive.
+
+    Raises:
+        ValueError: It is missing or damaged.
+    """
+    name = info if isinstance(info, str) else info.filename
     try:
         return archive.read(info)
+    except KeyError:
+        raise ValueError(f"furniture archive {path} must hold {name}, got no such member") from None
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(
-            f"furniture archive {path} must be whole, got a damaged {info.filename} ({error})"
+            f"furniture archive {path} must be whole, got a damaged {name} ({error})"
         ) from error
+
+
+def load_upright(settings: dict[str, Any]) -> LoadedMesh:
+    """Load the model of a job and turn it upright."""
+    mesh = load_model(Path(settings["archive"]), settings["member"])
+    rotation = torch.tensor(settings["rotation"], dtype=mesh.vertices.dtype).view(3, 3)
+    return replace(mesh, vertices=mesh.vertices @ rotation.T)
 
 
 def make_record(job: Job) -> ObjectRecord:
     """Load one model, turn it upright and make its record."""
-    settings = job.settings
-    mesh = load_model(Path(settings["archive"]), settings["member"])
-    rotation = torch.tensor(settings["rotation"], dtype=mesh.vertices.dtype).view(3, 3)
     record: ObjectRecord = load_recipe("meshes").record_of_mesh(
         job,
-        replace(mesh, vertices=mesh.vertices @ rotation.T),
-        creator=settings["creator"],
-        licence=settings["licence"],
+        load_upright(job.settings),
+        creator=job.settings["creator"],
+        licence=job.settings["licence"],
     )
     return record
 

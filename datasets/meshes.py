@@ -20,6 +20,7 @@ from torch import Tensor
 
 from nr3d.data.building import BuildReport, Job, build_dataset
 from nr3d.data.format import Header, ObjectRecord
+from nr3d.data.partition import Partitioner
 from nr3d.data.recipes import run
 from nr3d.data.verify import verify_dataset
 from nr3d.geometry.camera import eye_from_angles
@@ -168,6 +169,7 @@ def build_from(
     limit: int | None,
     num_workers: int,
     splits_given: bool = False,
+    partition: Partitioner | None = None,
 ) -> BuildReport:
     """Build and print what came of it; also for recipes on top of this one."""
     jobs = list(jobs)[:limit]
@@ -178,6 +180,7 @@ def build_from(
         header=header,
         num_workers=num_workers,
         splits_given=splits_given,
+        partition=partition,
     )
     counts = f"{len(report.skipped)} skipped, {len(report.warned)} warned about"
     print(f"{output}: {report.num_objects} objects, {counts}")

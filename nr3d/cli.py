@@ -274,9 +274,9 @@ def _dataset_inspect(arguments: argparse.Namespace) -> int:
 
 
 def _dataset_verify(arguments: argparse.Namespace) -> int:
-    from nr3d.data.verify import verify_dataset
+    from nr3d.data.recipes import verify
 
-    index = verify_dataset(arguments.file)
+    index = verify(arguments.file)
     print(f"{arguments.file}: {len(index.ids)} objects, whole")
     return 0
 

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from nr3d.data.assembling import assemble
 from nr3d.data.format import FLAGS, Header, ObjectRecord
 from nr3d.data.hollow import HOLLOW_FROM, hollow_share
-from nr3d.data.splits import assign_splits, families
+from nr3d.data.partition import Partitioner, partition_by_name, partition_each
 from nr3d.data.writer import RecordCache, write_dataset
 
 MAX_REPORTED = 20
@@ -64,6 +64,7 @@ def build_dataset(
     num_workers: int = 0,
     group_copies: bool = True,
     splits_given: bool = False,
+    partition: Partitioner | None = None,
 ) -> BuildReport:
     """Make all objects with `make_record(job)` of the recipe file and write the dataset.
 
@@ -81,9 +82,11 @@ def build_dataset(
         group_copies: Whether near copies of one model must share a split.
         splits_given: Whether records come with the split of their source; copies are then counted
             and not moved, and memory does not grow with the number of objects.
+        partition: Finds copies and gives splits in place of the common rule.
 
     Raises:
-        ValueError: Not one object could be used, or given splits are copies of each other.
+        ValueError: Not one object could be used, given splits are copies of each other, or what
+            `partition` raises.
     """
     cache = RecordCache(path, settings=f"{header.recipe}; categories {header.categories}")
     _make_all(cache, recipe=recipe, jobs=jobs, num_workers=num_workers)
@@ -102,7 +105,9 @@ def build_dataset(
     if splits_given:
         header = replace(header, card={**header.card, **counts})
         return BuildReport(assemble(path, cache, ids, header=header), skipped, warned)
-    splits, flags, card = _measure(cache, ids, group_copies=group_copies)
+    if partition is None:
+        partition = partition_by_name if group_copies else partition_each
+    splits, flags, card = _measure(cache, ids, partition)
     header = replace(header, card={**header.card, **card, **counts})
     records = _finished(cache, ids, splits=splits, flags=flags)
     num_objects = write_dataset(path, header=header, records=records)
@@ -182,8 +187,8 @@ def _report(verb: str, reasons: dict[str, str]) -> None:
 
 
 def _measure(
-    cache: RecordCache, ids: Sequence[str], *, group_copies: bool
-) -> tuple[list[int], list[int], dict[str, str]]:
+    cache: RecordCache, ids: Sequence[str], partition: Partitioner
+) -> tuple[Sequence[int], list[int], dict[str, str]]:
     """Give split and flags of each object, and the facts for the dataset's card."""
     grids, category = [], []
     for record in _load(cache, ids):
@@ -192,16 +197,16 @@ def _measure(
     voxels = torch.from_numpy(np.stack(grids))
     shares = hollow_share(voxels)
     hollow = shares >= HOLLOW_FROM
-    kin = families(ids, voxels) if group_copies else list(ids)
+    found = partition(ids, category, voxels)
     card = {
         "hollow": f"{int(hollow.sum())} of {len(ids)} objects "
         f"(hidden empty space at least {HOLLOW_FROM:.0%} of hidden and occupied)",
         "mean hollow share": f"{shares.mean().item():.3f}",
         "mean occupancy": f"{voxels.float().mean().item():.3f}",
-        "families of near copies": f"{len(set(kin))}" if group_copies else "not sought",
+        **found.card,
     }
     flags = [FLAGS["hollow"] if is_hollow else 0 for is_hollow in hollow.tolist()]
-    return assign_splits(kin, category), flags, card
+    return found.splits, flags, card
 
 
 def _load(cache: RecordCache, ids: Sequence[str]) -> Iterator[ObjectRecord]:

@@ -1,7 +1,8 @@
 """Find and run dataset recipes: Python files that turn a source into a dataset.
 
 A recipe defines `add_arguments(parser)`, `build(arguments)`, `verify(path)`; one that can check its
-source (`-i`) too defines `verify_source(arguments)`.
+source (`-i`) too defines `verify_source(arguments)`, and one that knows which objects and splits
+its files must have `verify_index(path, index)`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from types import ModuleType
 
 import nr3d
 from nr3d.checks import check_choice, check_count
+from nr3d.data.format import Index
+from nr3d.data.verify import verify_dataset
 
 PACKAGE = Path(nr3d.__file__).parent
 
@@ -81,6 +84,22 @@ def build(name: str, argv: Sequence[str]) -> Path:
         FileNotFoundError: The source does not exist.
     """
     return run(load_recipe(name), argv, prog=f"nr3d dataset build {name}")
+
+
+def verify(path: Path) -> Index:
+    """Check every image of a dataset, and what its recipe knows of its objects and splits.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: Something is wrong; the message names the first objects concerned.
+    """
+    index = verify_dataset(path)
+    name = index.header.recipe.split(",")[0]
+    if name in recipe_names():
+        check = getattr(load_recipe(name), "verify_index", None)
+        if check is not None:
+            check(path, index)
+    return index
 
 
 def run(module: ModuleType, argv: Sequence[str], *, prog: str | None = None) -> Path:

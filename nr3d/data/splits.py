@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import torch
@@ -55,6 +55,41 @@ def _position(name: str) -> float:
     """Spread names evenly over [0, 1)."""
     digest = hashlib.sha256(name.encode("utf-8")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def stratified_splits(
+    kin: Sequence[str],
+    category: Sequence[int],
+    fractions: tuple[float, float, float] = (0.6, 0.1, 0.3),
+) -> list[int]:
+    """Give the splits of a closed benchmark: the same shares in every category, for ever.
+
+    The families of a category line up by the hash of their names. A family goes where the middle
+    of its objects lies in that line: before 60 % of the objects, before 70 %, or behind. One that
+    reaches into other categories belongs to that of its first object, by name or else by order.
+
+    Args:
+        kin: Family of each object. O of them
+        category: Category of each object. O of them
+        fractions: Shares of train, val and test.
+
+    Returns:
+        Indices into `SPLITS`. O of them
+    """
+    sizes = Counter(kin)
+    homes: dict[str, int] = {}
+    for name, number in zip(kin, category, strict=True):
+        homes.setdefault(name, number)
+    split: dict[str, int] = {}
+    for number in sorted(set(homes.values())):
+        line = sorted((name for name in sizes if homes[name] == number), key=_position)
+        total, before = sum(sizes[name] for name in line), 0
+        for name in line:
+            middle = (before + sizes[name] / 2) / total
+            before += sizes[name]
+            bounds = (fractions[0], fractions[0] + fractions[1])
+            split[name] = sum(middle >= bound for bound in bounds)
+    return [split[name] for name in kin]
 
 
 def families(names: Sequence[str], voxels: Tensor, *, same_from: float = 0.95) -> list[str]:

@@ -42,8 +42,9 @@ def jobs(count: int) -> list[Job]:
 
 
 def test_shipped_recipes_are_found() -> None:
-    assert {"furniture", "meshes", "synthetic"} <= set(recipe_names())
-    for name in ("furniture", "meshes", "synthetic"):
+    shipped = {"furniture", "meshes", "openhome", "pybullet", "synthetic"}
+    assert shipped <= set(recipe_names())
+    for name in shipped:
         module = load_recipe(name)
         assert callable(module.build) and callable(module.verify)
         module.add_arguments(argparse.ArgumentParser())
@@ -62,7 +63,7 @@ def test_local_recipe_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert find_recipe("furniture").parent != tmp_path / "datasets"
 
 
-@pytest.mark.parametrize("name", ["furniture", "meshes", "synthetic"])
+@pytest.mark.parametrize("name", ["furniture", "meshes", "openhome", "pybullet", "synthetic"])
 def test_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         build(name, ["--help"])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nr3d.data.hollow import hollow_share
-from nr3d.data.splits import assign_splits, families, split_of
+from nr3d.data.splits import _position, assign_splits, families, split_of, stratified_splits
 
 
 def test_splits_are_70_10_20_and_never_change() -> None:
@@ -72,3 +72,23 @@ def test_hollow_share_of_shells() -> None:
 def test_hollow_share_checks_its_argument() -> None:
     with pytest.raises(TypeError, match="hollow_share: voxels must be bool, got float32"):
         hollow_share(torch.zeros(1, 2, 2, 2))
+
+
+def test_stratified_splits_have_the_shares_in_every_category() -> None:
+    names = [f"object {number}" for number in range(140)]
+    category = [0] * 100 + [1] * 40
+    splits = stratified_splits(names, category)
+    assert [splits[:100].count(split) for split in range(3)] == [60, 10, 30]
+    assert [splits[100:].count(split) for split in range(3)] == [24, 4, 12]
+    assert stratified_splits(names[::-1], category[::-1]) == splits[::-1]
+
+
+def test_stratified_splits_keep_families_whole() -> None:
+    kin = ["a"] * 6 + ["b", "c", "d", "e", "b"]
+    category = [0] * 10 + [1]  # the last belongs to a family of the other category
+    splits = stratified_splits(kin, category)
+    assert sorted(set(kin), key=_position) == ["d", "c", "b", "e", "a"]
+    # Of 11 objects d is the first, c the second, b the next two, e one, a the rest: their middles
+    # are at 0.05, 0.14, 0.27, 0.41 and 0.73.
+    assert splits == [2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0]
+    assert stratified_splits(kin, category, (0.1, 0.2, 0.7)) == [2, 2, 2, 2, 2, 2, 1, 1, 0, 2, 1]
