@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -131,7 +132,10 @@ def make_list(
     by_id = {job.id: job for job in jobs}
     alike = likeness(voxels)
     load = load_recipe("furniture").load_upright
-    kin = find_families(ids, alike, [load(by_id[id].settings) for id in ids])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # about images; the build has named them
+        meshes = [load(by_id[id].settings) for id in ids]
+    kin = find_families(ids, alike, meshes)
     splits = stratified_splits(kin, category)
     rows = zip(ids, category, kin, splits, strict=True)
     return [
