@@ -3,8 +3,10 @@
     pip download --no-deps --only-binary=:all: pybullet
     nr3d dataset build pybullet -i pybullet-*.whl -o data/pybullet.h5
 
-reads the wheel as the zip file it is; nothing is installed. Each object is a union of convex parts,
-z up, drawn in the colour of its URDF. datasets/pybullet.md has counts and flaws.
+reads the wheel as the zip file it is; nothing is installed. Where pip finds none for your machine,
+add --python-version 3.11 --platform manylinux2014_x86_64: the meshes are the same. Each object is
+a union of convex parts, z up, drawn in the colour of its URDF. datasets/pybullet.md has counts and
+flaws.
 """
 
 from __future__ import annotations
