@@ -203,7 +203,7 @@ def build(arguments: argparse.Namespace) -> None:
         viewing_angle=meshes.VIEWING_ANGLE,
         source="Sweet Home 3D furniture libraries of the Debian package sweethome3d-furniture",
         licence="; ".join(licences),
-        recipe="openhome, with images",
+        recipe="openhome, with images, with surfaces",
     )
     meshes.build_from(
         arguments.output,

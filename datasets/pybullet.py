@@ -199,7 +199,7 @@ def build(arguments: argparse.Namespace) -> None:
         viewing_angle=meshes.VIEWING_ANGLE,
         source=f"{FOLDER} of the wheel pybullet on PyPI ({arguments.input.name})",
         licence=LICENCE,
-        recipe="pybullet",
+        recipe="pybullet, with surfaces",
         card={"sha256 of the meshes": CONTENT},
     )
     meshes.build_from(

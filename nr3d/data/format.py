@@ -114,8 +114,8 @@ def open_file(path: str | Path) -> h5py.File:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"dataset file {path} not found; run nr3d dataset build NAME -o {path}, "
-            "NAME being synthetic, meshes or furniture"
+            f"dataset file {path} not found; run nr3d dataset build NAME -o {path}; "
+            "nr3d dataset build --help lists the names"
         )
     try:
         return h5py.File(path, "r")
