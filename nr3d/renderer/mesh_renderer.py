@@ -77,7 +77,11 @@ class MeshRenderer(nn.Module, ABC):
 
     def coverage(self, scene: Scene) -> Tensor:
         """Draw silhouettes with that gradient, anti-aliased. [M, 1, H, W]"""
-        return mean_pixels(self.edges(scene.alpha, scene), self.anti_aliasing)
+        return self.resample(self.edges(scene.alpha, scene))
+
+    def resample(self, image: Tensor) -> Tensor:
+        """Turn what was drawn into the image: the mean of 2 x 2 pixels, or itself. [M, C, H, W]"""
+        return mean_pixels(image, self.anti_aliasing)
 
     def project(
         self, mesh: Mesh, eyes: Tensor, *, at: Vectors | None = None, up: Vectors | None = None
@@ -244,7 +248,7 @@ class MeshRenderer(nn.Module, ABC):
                 outputs,
                 edges=self.edges,
                 coverage=self.coverage,
-                anti_aliasing=self.anti_aliasing,
+                resample=self.resample,
             )
 
     def depth(self, mesh: Mesh, eyes: Tensor) -> Tensor:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
-from nr3d.checks import check_range
+from nr3d.checks import check_choice, check_range
 from nr3d.geometry import Mesh
 from nr3d.renderer.kato import kato_coverage, kato_edges, kato_silhouettes
 from nr3d.renderer.mesh_renderer import MeshRenderer, Vectors
@@ -29,6 +31,10 @@ class NeuralRenderer(MeshRenderer):
         far: Depths from this on are not drawn, in scene units.
         eps: Added to the distances of the edge gradient, in NDC.
         fill_back: Draw the backs of faces too.
+        downsampling: How anti-aliasing comes back to the image's size: the `mean` of 2 x 2 pixels,
+            or `corner_aligned`, bilinear samples of which the outermost are the outermost pixels.
+        magnification: Multiplies what the camera projects, x and y and depth. Corner-aligned
+            samples show a little more than the image; (2 H - 1) / (2 H - 2) makes up for it.
 
     Raises:
         TypeError: An argument of another type.
@@ -46,6 +52,8 @@ class NeuralRenderer(MeshRenderer):
         far: float = 100.0,
         eps: float = 1e-4,
         fill_back: bool = True,
+        downsampling: Literal["mean", "corner_aligned"] = "mean",
+        magnification: float = 1.0,
     ) -> None:
         super().__init__(
             image_size=image_size,
@@ -57,7 +65,16 @@ class NeuralRenderer(MeshRenderer):
             fill_back=fill_back,
         )
         check_range(self.name, "eps", eps, at_least=0)
+        check_choice(self.name, "downsampling", downsampling, ("mean", "corner_aligned"))
+        check_range(self.name, "magnification", magnification, above=0)
+        if downsampling != "mean" and not anti_aliasing:
+            raise ValueError(
+                f"{self.name}: downsampling must be mean without anti_aliasing, "
+                f"got {downsampling!r}"
+            )
         self.eps = eps
+        self.downsampling = downsampling
+        self.magnification = magnification
 
     def edges(self, image: Tensor, scene: Scene) -> Tensor:
         """Give an image drawn of a scene Kato's gradient. [M, C, H, W]"""
@@ -71,6 +88,8 @@ class NeuralRenderer(MeshRenderer):
 
     def coverage(self, scene: Scene) -> Tensor:
         """Draw silhouettes with it, in one operation. [M, 1, H, W]"""
+        if self.downsampling != "mean":
+            return super().coverage(scene)
         return kato_coverage(
             scene.fragments.face_index,
             scene.projected,
@@ -78,6 +97,20 @@ class NeuralRenderer(MeshRenderer):
             anti_aliasing=self.anti_aliasing,
             eps=self.eps,
         )[:, None]
+
+    def resample(self, image: Tensor) -> Tensor:
+        """Bring a drawn image to its size, by `downsampling`. [M, C, H', W'] -> [M, C, H, W]"""
+        if self.downsampling == "mean":
+            return super().resample(image)
+        size = (self.height, self.width)
+        return interpolate(image, size=size, mode="bilinear", align_corners=True)
+
+    def project(
+        self, mesh: Mesh, eyes: Tensor, *, at: Vectors | None = None, up: Vectors | None = None
+    ) -> Tensor:
+        """Project as every renderer does, and magnify. [B N, V, 3]"""
+        projected = super().project(mesh, eyes, at=at, up=up)
+        return projected if self.magnification == 1 else projected * self.magnification
 
     def silhouettes(
         self, mesh: Mesh, eyes: Tensor, *, at: Vectors | None = None, up: Vectors | None = None
@@ -102,14 +135,18 @@ class NeuralRenderer(MeshRenderer):
         """
         with torch.autocast(mesh.vertices.device.type, enabled=False):
             vertices = self.project(mesh, eyes, at=at, up=up)
+            is_mean = self.downsampling == "mean"
+            factor = 1 if is_mean else 2
             images = kato_silhouettes(
                 vertices,
                 mesh.faces,
-                image_size=(self.height, self.width),
-                anti_aliasing=self.anti_aliasing,
+                image_size=(factor * self.height, factor * self.width),
+                anti_aliasing=self.anti_aliasing and is_mean,
                 near=self.near,
                 far=self.far,
                 eps=self.eps,
                 fill_back=self.fill_back,
             )
+            if not is_mean:
+                images = self.resample(images[:, None])[:, 0]
         return images.reshape(mesh.vertices.shape[0], eyes.shape[1], *images.shape[1:])

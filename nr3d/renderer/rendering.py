@@ -87,7 +87,7 @@ def draw(
     *,
     edges: Callable[[Tensor, Scene], Tensor],
     coverage: Callable[[Scene], Tensor],
-    anti_aliasing: bool,
+    resample: Callable[[Tensor], Tensor],
 ) -> Rendering:
     """Draw the outputs; colours and silhouettes share one edge gradient.
 
@@ -96,20 +96,18 @@ def draw(
         outputs: Some of OUTPUTS.
         edges: Gives an image [B N, C, H, W] its gradient to the vertices.
         coverage: Draws silhouettes with it, anti-aliased, where no other image is to share it.
-        anti_aliasing: Average 2 x 2 pixels.
+        resample: Turns what was drawn [M, C, H', W'] into the images [M, C, H, W].
     """
     images: dict[str, Tensor] = {}
     if "normals" in outputs:
-        images["normals"] = mean_pixels(normals_image(scene), anti_aliasing)
+        images["normals"] = resample(normals_image(scene))
     if "depth" in outputs:
-        images["depth"] = mean_pixels(scene.fragments.depth[:, None], anti_aliasing)
+        images["depth"] = resample(scene.fragments.depth[:, None])
     if "colors" in outputs and "silhouettes" in outputs:
         joint = edges(torch.cat((colors_image(scene), scene.alpha), dim=1), scene)
-        images["colors"], images["silhouettes"] = mean_pixels(joint, anti_aliasing).split(
-            (3, 1), dim=1
-        )
+        images["colors"], images["silhouettes"] = resample(joint).split((3, 1), dim=1)
     elif "colors" in outputs:
-        images["colors"] = mean_pixels(edges(colors_image(scene), scene), anti_aliasing)
+        images["colors"] = resample(edges(colors_image(scene), scene))
     elif "silhouettes" in outputs:
         images["silhouettes"] = coverage(scene)
     batch = (scene.vertices.shape[0], scene.num_views)

@@ -66,7 +66,9 @@ def test_all_pixels_give_what_the_busy_ones_give(kind, monkeypatch):
 
 
 def test_renderers_share_their_settings_and_calls():
+    of_the_paper = {"downsampling", "magnification"}  # how Kato et al. trained
     wanted = inspect.signature(NeuralRenderer).parameters
+    wanted = {key: wanted[key] for key in wanted if key not in of_the_paper}
     for name in ("opendr", "antialias"):
         found = inspect.signature(RENDERERS[name]).parameters
         assert set(wanted) <= set(found)

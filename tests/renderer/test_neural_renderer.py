@@ -172,6 +172,49 @@ def test_the_reconstruction_pipeline_of_the_authors(truth):
     assert error <= 2e-3 * expected.abs().max()  # as between their fused and unfused kernels
 
 
+@pytest.mark.parametrize("by_render", [False, True])
+def test_the_options_of_the_authors_pipeline(truth, by_render):
+    case = truth("aux_mesh_reconstruction_silhouette")
+    vertices = torch.from_numpy(case["vertices"]).requires_grad_()
+    renderer = NeuralRenderer(
+        image_size=64,
+        viewing_angle=float(case["viewing_angle"]),
+        eps=1e-3,
+        downsampling="corner_aligned",
+        magnification=127 / 126,
+    )
+    mesh = Mesh(vertices, torch.from_numpy(case["faces"]))
+    eyes = torch.from_numpy(case["eyes"]).expand(len(vertices), 3)[:, None]
+    if by_render:
+        images = renderer.render(mesh, eyes, outputs=("silhouettes",)).silhouettes[:, 0]
+    else:
+        images = renderer.silhouettes(mesh, eyes)[:, 0]
+    torch.testing.assert_close(images, torch.from_numpy(case["silhouettes"]), rtol=0, atol=1e-5)
+    target = torch.from_numpy(case["target"])
+    overlap = (images * target).sum((1, 2))
+    union = (images + target - images * target).sum((1, 2))
+    (1 - (overlap / union).mean()).backward()
+    expected = torch.from_numpy(case["grad_vertices"])
+    assert (vertices.grad - expected).abs().max() <= 2e-3 * expected.abs().max()
+
+
+def test_corner_aligned_images_of_every_kind():
+    sphere, faces = icosphere(2)
+    mesh = Mesh(0.4 * sphere[None], faces)
+    settings = {"image_size": (16, 24), "downsampling": "corner_aligned"}
+    found = NeuralRenderer(**settings).render(
+        mesh, ring_of_eyes(1), outputs=("colors", "silhouettes", "depth", "normals")
+    )
+    assert found.colors.shape == (1, 1, 3, 16, 24) and found.depth.shape == (1, 1, 16, 24)
+    torch.testing.assert_close(found.colors[:, :, 0], found.silhouettes)
+    with pytest.raises(ValueError, match="downsampling must be mean without anti_aliasing, got"):
+        NeuralRenderer(anti_aliasing=False, downsampling="corner_aligned")
+    with pytest.raises(ValueError, match="downsampling must be one of mean, corner_aligned"):
+        NeuralRenderer(downsampling="nearest")
+    with pytest.raises(ValueError, match="magnification must be above 0, got 0"):
+        NeuralRenderer(magnification=0)
+
+
 def test_the_teapot_looks_as_in_blender(truth, shared_data):
     teapot = truth("aux_load_obj_teapot")
     mesh = Mesh(
