@@ -3,6 +3,7 @@
 from nr3d.models.decoder import DeformationDecoder, deform_template
 from nr3d.models.encoder import KatoEncoder, SmallEncoder
 from nr3d.models.mesh_deformer import MeshDeformer
+from nr3d.models.resnet import ResNet18Encoder
 
 MODELS = {"deform_icosphere": MeshDeformer}
 
@@ -11,6 +12,7 @@ __all__ = [
     "DeformationDecoder",
     "KatoEncoder",
     "MeshDeformer",
+    "ResNet18Encoder",
     "SmallEncoder",
     "deform_template",
 ]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nr3d.checks import at_least_float32, check_count, check_tensor
-from nr3d.models.encoder import init_lecun_normal
+from nr3d.models.encoder import initialise
 
 
 def deform_template(
@@ -67,6 +67,7 @@ class DeformationDecoder(nn.Module):
         centroid_scale: Multiplies the centroid head's output.
         bias_scale: Multiplies the vertex head's output.
         free_zero_coordinates: As in `deform_template`.
+        initialisation: As in `initialise`.
 
     Raises:
         TypeError: If the template is no float tensor, or a width no int.
@@ -87,6 +88,7 @@ class DeformationDecoder(nn.Module):
         centroid_scale: float = 0.1,
         bias_scale: float = 1.0,
         free_zero_coordinates: bool = False,
+        initialisation: str = "lecun",
     ) -> None:
         super().__init__()
         name = "DeformationDecoder"
@@ -109,7 +111,7 @@ class DeformationDecoder(nn.Module):
         self.centroid_scale = centroid_scale
         self.bias_scale = bias_scale
         self.free_zero_coordinates = free_zero_coordinates
-        init_lecun_normal(self)
+        initialise(self, initialisation)
 
     def forward(self, features: Tensor) -> Tensor:
         """Decode features to vertices inside [-0.5, 0.5]^3. [B, dim_in] -> [B, V, 3]"""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nr3d.checks import FLOATS, REDUCED_FLOATS, check_choice, check_tensor
+from nr3d.checks import FLOATS, REDUCED_FLOATS, check_choice, check_range, check_tensor
 from nr3d.geometry import Mesh, icosphere
 from nr3d.models.decoder import DeformationDecoder
 from nr3d.models.encoder import KatoEncoder, SmallEncoder
+from nr3d.models.resnet import ResNet18Encoder
 
-ENCODERS: dict[str, type[KatoEncoder] | type[SmallEncoder]] = {
+ENCODERS: dict[str, Callable[..., Any]] = {
     "kato": KatoEncoder,
+    "kato_batch_norm": partial(KatoEncoder, batch_norm=True),
     "small": SmallEncoder,
+    "resnet18": ResNet18Encoder,
 }
 
 
@@ -23,12 +27,16 @@ class MeshDeformer(nn.Module):
     """Deform a sphere into what an image shows.
 
     Args:
-        encoder: `kato` (19 million parameters) or `small`.
+        encoder: `kato` (19 million parameters), `kato_batch_norm` (the same as in SoftRas),
+            `small`, or torchvision's `resnet18`.
         image_size: Side of the images, in pixels.
         in_channels: Channels of the images: 4 for RGB and mask.
         subdivisions: Of the icosphere: 3 gives 642 vertices and 1280 faces.
         decoder_widths: Widths of the decoder's hidden layers.
         free_zero_coordinates: Let template coordinates that are exactly zero move.
+        initialisation: First weights of encoder and decoder: `lecun` as in Kato et al. 2018, or
+            `torch`, as the layers come.
+        centroid_rate: Multiplies the learning rate of the centroid's head.
         channels_last: Lay images and convolutions out with the channels last, which is faster
             (docs/performance.md); the values do not depend on it but for rounding.
 
@@ -51,12 +59,17 @@ class MeshDeformer(nn.Module):
         subdivisions: int = 3,
         decoder_widths: Sequence[int] = (1024, 2048),
         free_zero_coordinates: bool = False,
+        initialisation: str = "lecun",
+        centroid_rate: float = 0.1,
         channels_last: bool = True,
     ) -> None:
         super().__init__()
         check_choice("MeshDeformer", "encoder", encoder, ENCODERS)
         template, faces = icosphere(subdivisions)
-        encode = ENCODERS[encoder](in_channels=in_channels, image_size=image_size)
+        check_range("MeshDeformer", "centroid_rate", centroid_rate, at_least=0)
+        encode = ENCODERS[encoder](
+            in_channels=in_channels, image_size=image_size, initialisation=initialisation
+        )
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.encoder = encode.to(memory_format=self.layout)
         self.decoder = DeformationDecoder(
@@ -64,8 +77,10 @@ class MeshDeformer(nn.Module):
             dim_in=encode.dim_out,
             widths=decoder_widths,
             free_zero_coordinates=free_zero_coordinates,
+            initialisation=initialisation,
         )
         self.register_buffer("faces", faces, persistent=False)
+        self.centroid_rate = centroid_rate
         self.in_channels = in_channels
         self.image_size = image_size
 
@@ -92,9 +107,12 @@ class MeshDeformer(nn.Module):
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Give all parameters as optimizer groups; `lr_scale` multiplies the learning rate.
 
-        The centroid head learns at a tenth of the rate, as in the authors' code.
+        The centroid head has a rate of its own, a tenth in the authors' code.
         """
         slow = list(self.decoder.centroid.parameters())
         names = {id(parameter) for parameter in slow}
         others = [parameter for parameter in self.parameters() if id(parameter) not in names]
-        return [{"params": others, "lr_scale": 1.0}, {"params": slow, "lr_scale": 0.1}]
+        return [
+            {"params": others, "lr_scale": 1.0},
+            {"params": slow, "lr_scale": self.centroid_rate},
+        ]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from nr3d.models import KatoEncoder, SmallEncoder
+from nr3d.models import KatoEncoder, ResNet18Encoder, SmallEncoder
 from nr3d.models.encoder import init_lecun_normal
 
-Encoder = type[KatoEncoder] | type[SmallEncoder]
+Encoder = type[KatoEncoder] | type[SmallEncoder] | type[ResNet18Encoder]
 
 
 def count(module: nn.Module) -> int:
@@ -26,6 +27,30 @@ def test_kato_encoder_has_the_published_layers() -> None:
     assert shapes == [(64, 4, 5, 5), (128, 64, 5, 5), (256, 128, 5, 5)]
     shapes = [tuple(layer.weight.shape) for layer in encoder.linears]
     assert shapes == [(1024, 16384), (1024, 1024), (512, 1024)]
+
+
+def test_softras_normalises_after_each_convolution() -> None:
+    encoder = KatoEncoder(batch_norm=True)
+    assert count(encoder) == 19_383_488 + 2 * (64 + 128 + 256)
+    images = 5 + torch.rand(8, 4, 64, 64)
+    seen = []
+    encoder.norms[0].register_forward_hook(lambda *arguments: seen.append(arguments[2]))
+    encoder(images)
+    assert seen[0].mean(dim=(0, 2, 3)).abs().max() < 1e-5
+    torch.testing.assert_close(seen[0].std(dim=(0, 2, 3)), torch.ones(64), rtol=1e-3, atol=1e-3)
+
+
+def test_resnet18_takes_these_images() -> None:
+    encoder = ResNet18Encoder(image_size=16, dim_out=10)
+    assert count(encoder) == 11_689_512 + 64 * 49 - (512 + 1) * 990
+    features = encoder(torch.rand(2, 4, 16, 16))
+    assert features.shape == (2, 10) and (features >= 0).all() and features.any()
+
+
+def test_resnet18_needs_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    with pytest.raises(RuntimeError, match="^ResNet18Encoder: torchvision must be installed"):
+        ResNet18Encoder()
 
 
 def test_small_encoder_is_small() -> None:
@@ -63,6 +88,7 @@ def test_features_are_not_negative_and_keep_apart(encoder: Encoder) -> None:
         (KatoEncoder, {"image_size": 0}, ValueError, "image_size must be at least 8, got 0$"),
         (SmallEncoder, {"image_size": 64.0}, TypeError, "image_size must be an int, got float$"),
         (SmallEncoder, {"in_channels": 0}, ValueError, "in_channels must be at least 1, got 0$"),
+        (ResNet18Encoder, {"image_size": 72}, ValueError, "must be a multiple of 16, got 72$"),
         (KatoEncoder, {"dim_out": 0}, ValueError, "dim_out must be at least 1, got 0$"),
     ],
 )

@@ -60,6 +60,14 @@ def test_the_centroid_learns_at_a_tenth() -> None:
     assert grouped == sorted(id(parameter) for parameter in model.parameters())
 
 
+def test_the_rate_of_the_centroid_and_the_first_weights_are_choices() -> None:
+    assert tiny(centroid_rate=1.0).parameter_groups()[1]["lr_scale"] == 1.0
+    widest = {
+        how: tiny(initialisation=how).decoder.bias.weight.abs().max() for how in ("lecun", "torch")
+    }
+    assert widest["torch"] <= 8**-0.5 < widest["lecun"]  # uniform; normal
+
+
 def test_weights_alone_are_saved(images: Tensor) -> None:
     first, second = tiny(), tiny()
     assert set(first.state_dict()) == {name for name, _ in first.named_parameters()}
@@ -90,7 +98,7 @@ def test_autocast_gives_single_precision_vertices(images: Tensor) -> None:
         (
             {"encoder": "smal"},
             ValueError,
-            "^MeshDeformer: encoder must be one of kato, small, got 'smal'; did you mean small?",
+            "^MeshDeformer: encoder must be one of .*small.*, got 'smal'; did you mean small?",
         ),
         (
             {"image_size": 20},
@@ -101,6 +109,16 @@ def test_autocast_gives_single_precision_vertices(images: Tensor) -> None:
             {"decoder_widths": (0,)},
             ValueError,
             "^DeformationDecoder: dim_in and widths must be at least 1, got 0$",
+        ),
+        (
+            {"initialisation": "lecum"},
+            ValueError,
+            "^SmallEncoder: initialisation must be one of lecun, torch, got 'lecum'; did you mean",
+        ),
+        (
+            {"centroid_rate": -1},
+            ValueError,
+            "^MeshDeformer: centroid_rate must be at least 0, got -1$",
         ),
         ({"subdivisions": -1}, ValueError, "^icosphere: subdivisions must be at least 0, got -1$"),
     ],
