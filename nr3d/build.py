@@ -24,7 +24,9 @@ from nr3d.optim import OPTIMIZERS
 from nr3d.renderer import RENDERERS
 from nr3d.schema import Config, ConfigError, check_section
 from nr3d.training.checkpoints import load_model_weights, read_checkpoint
-from nr3d.training.module import LossWeights, ReconstructionModule, Schedule
+from nr3d.training.module import LossWeights, ReconstructionModule
+from nr3d.training.run_folder import collect_versions
+from nr3d.training.schedule import Schedule
 from nr3d.training.trainer import RunSettings, TrainerSettings
 
 Owner = Callable[..., Any]
@@ -114,7 +116,14 @@ def build_module(
         build_renderer(config),
         weights=_call("loss", LossWeights, config["loss"]),
         make_optimizer=partial(_make_optimizer, config),
-        schedule=Schedule(max_steps=settings.max_steps, drop_at=settings.drop_rate_at),
+        schedule=Schedule(
+            max_steps=settings.max_steps,
+            drop_at=settings.drop_rate_at,
+            drop_to=settings.drop_rate_to,
+            warm_up=settings.warm_up,
+            cosine=settings.cosine,
+        ),
+        ema=settings.ema,
         categories=tuple(categories),
         seed=config["seed"],
         config=config,
@@ -135,10 +144,33 @@ def load_trained(
         ConfigError: If the stored configuration or an override is wrong.
     """
     checkpoint = read_checkpoint(path)
-    config = check_config(override(checkpoint["hyper_parameters"], overrides))
+    config = stored_config(checkpoint, path, overrides)
     module = build_module(config)
     load_model_weights(module.model, checkpoint, path)
+    module.averaged = None  # its mean weights, if any, are the model's now
     return config, module.eval(), int(checkpoint["global_step"])
+
+
+def stored_config(
+    checkpoint: Mapping[str, Any], path: Path, overrides: Sequence[str] = ()
+) -> Config:
+    """Give the configuration of a checkpoint with the overrides applied.
+
+    Raises:
+        ConfigError: If an override is wrong, or another version of nr3d wrote the checkpoint and
+            this one does not know its keys.
+    """
+    stored = checkpoint["hyper_parameters"]
+    try:
+        check_config(stored)
+    except ConfigError as error:
+        version = checkpoint.get("nr3d_version", "an earlier version")
+        raise ConfigError(
+            f"{path}: must have a configuration of this version of nr3d, "
+            f"{collect_versions()['nr3d']}, got one of {version}: {error}; "
+            "use the version that wrote it, or start a fresh run"
+        ) from error
+    return check_config(override(stored, overrides))
 
 
 def choose_device(config: Mapping[str, Any]) -> torch.device:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pytorch_lightning.loggers import Logger
 from rich.console import Console
@@ -18,11 +19,17 @@ from nr3d.build import (
     check_config,
     choose_device,
     load_trained,
+    stored_config,
 )
-from nr3d.config import compose, override, to_yaml
+from nr3d.config import compose, to_yaml
 from nr3d.data import recipes
 from nr3d.schema import Config, ConfigError
-from nr3d.training.checkpoints import find_checkpoint, load_model_weights, read_checkpoint
+from nr3d.training.checkpoints import (
+    check_weights,
+    find_checkpoint,
+    load_model_weights,
+    read_checkpoint,
+)
 from nr3d.training.evaluation import SURFACE_VIEWS
 from nr3d.training.evaluation import evaluate as evaluate_model
 from nr3d.training.fingerprints import hash_of_file
@@ -63,13 +70,17 @@ def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence
     """
     config = check_config(compose(experiment or "default", overrides))
     resumed = find_resumed_run(config["resume"], config["name"]) if config["resume"] else None
-    start_step = 0
+    start_step, stored = 0, None
     if resumed is not None:
-        config, start_step = _resume_config(resumed, experiment, overrides)
+        stored = read_checkpoint(resumed.last)
+        config, start_step = _resume_config(resumed, stored, experiment, overrides)
     _build_embedded_dataset(config)
     data = build_data(config)
     module = build_module(config, categories=data.categories)
-    if resumed is None and config["init_from"]:
+    if resumed is not None and stored is not None:
+        check_weights(module, stored["state_dict"], resumed.last)
+        del stored  # weights and moments, which the trainer reads for itself
+    elif config["init_from"]:
         path = find_checkpoint(Path(config["init_from"]))
         load_model_weights(module.model, read_checkpoint(path), path)
     run = resumed or _start_run(config["name"])
@@ -168,17 +179,19 @@ def reconstruct(images: Sequence[Path], output: Path, *, checkpoint: Path | None
 
 
 def _resume_config(
-    run: RunFolder, experiment: str | None, overrides: Sequence[str]
+    run: RunFolder,
+    checkpoint: Mapping[str, Any],
+    experiment: str | None,
+    overrides: Sequence[str],
 ) -> tuple[Config, int]:
     """Give a run's own configuration with the overrides applied, and its step."""
-    checkpoint = read_checkpoint(run.last)
     stored = checkpoint["hyper_parameters"]
     if experiment is not None and Path(experiment).stem != stored["experiment"]:
         raise ConfigError(
             f"resume: {run.path} is a run of the experiment {stored['experiment']}, "
             f"not of {experiment}"
         )
-    config = check_config({**override(stored, overrides), "resume": None})
+    config = {**stored_config(checkpoint, run.last, overrides), "resume": None}
     return config, int(checkpoint["global_step"])
 
 

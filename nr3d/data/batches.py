@@ -17,7 +17,8 @@ class TrainingBatches(IterableDataset[MultiViewBatch]):
     """The batches of the steps from `start_step` on, without end.
 
     Worker w of W makes every W-th, and DataLoader takes from its workers in turn. Of the batch,
-    which is the same for all processes, process `rank` of `num_ranks` gets its part.
+    which is the same for all processes, process `rank` of `num_ranks` gets its share, in
+    `num_parts` batches one after another. `same_step` makes every step the first.
     """
 
     def __init__(
@@ -31,6 +32,8 @@ class TrainingBatches(IterableDataset[MultiViewBatch]):
         start_step: int,
         rank: int = 0,
         num_ranks: int = 1,
+        num_parts: int = 1,
+        same_step: bool = False,
     ) -> None:
         self.dataset = dataset
         self.pools = _pools(dataset, by_category=by_category)
@@ -40,18 +43,22 @@ class TrainingBatches(IterableDataset[MultiViewBatch]):
         self.start_step = start_step
         self.rank = rank
         self.num_ranks = num_ranks
+        self.num_parts = num_parts
+        self.same_step = same_step
 
     def __iter__(self) -> Iterator[MultiViewBatch]:
         worker = get_worker_info()
         first, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        for step in itertools.count(self.start_step + first, stride):
-            yield self.at(step)
+        for number in itertools.count(self.start_step * self.num_parts + first, stride):
+            yield self.at(number)
 
-    def at(self, step: int) -> MultiViewBatch:
-        """Make this process's part of the batch of one step."""
-        objects, views = self._draw(step)
-        size = self.batch_size // self.num_ranks
-        mine = slice(self.rank * size, (self.rank + 1) * size)
+    def at(self, number: int) -> MultiViewBatch:
+        """Make this process's batch `number`: part number % num_parts of a step's."""
+        step, part = divmod(number, self.num_parts)
+        objects, views = self._draw(0 if self.same_step else step)
+        size = self.batch_size // (self.num_ranks * self.num_parts)
+        first = (self.rank * self.num_parts + part) * size
+        mine = slice(first, first + size)
         return self.dataset.read(objects[mine], views[mine], with_voxels=False)
 
     def _draw(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from nr3d.checks import check_choice, check_count
 from nr3d.data.batch import MultiViewBatch
 from nr3d.data.batches import EvaluationBatches, TrainingBatches
-from nr3d.data.format import Index, read_index
+from nr3d.data.format import Index, keep_categories, read_index
 from nr3d.data.multiview import MultiViewDataset
 from nr3d.data.residence import PLACES, choose_residence
 from nr3d.data.resident import ResidentImages
@@ -31,7 +32,9 @@ class MultiViewDataModule(pl.LightningDataModule):
 
     Training batch i depends on `seed` and i only, whatever the number of workers and of
     processes, and the loader never ends: set `start_step` and a resumed run sees the batches that
-    an uninterrupted one would have seen. Views are drawn independently and may coincide.
+    an uninterrupted one would have seen. Views are drawn independently and may coincide. Set
+    `accumulate` and each step's batch comes in that many parts; set `overfit` and every step has
+    the first one's.
 
     Args:
         path: HDF5 file as datasets/README.md specifies it.
@@ -44,6 +47,7 @@ class MultiViewDataModule(pl.LightningDataModule):
         val_objects: Validate on this many objects, spread over the split; None for all.
         eval_batch_size: Objects per evaluation batch, each with all its views.
         start_method: How workers start: fork, spawn or forkserver; None for the platform's way.
+        only: Names of the categories to train and evaluate on; None for all.
         resident: Where the images of training and validation are while training: `cuda` (the GPU
             that trains), `cpu`, `file`; `auto` takes the first of them that has room. The batches
             are the same.
@@ -65,6 +69,7 @@ class MultiViewDataModule(pl.LightningDataModule):
         eval_batch_size: int = 8,
         start_method: str | None = None,
         resident: str = "auto",
+        only: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         function = "MultiViewDataModule"
@@ -89,12 +94,20 @@ class MultiViewDataModule(pl.LightningDataModule):
         self.eval_batch_size = eval_batch_size
         self.start_method = start_method
         self.resident = resident
+        self.only = None if only is None else tuple(only)
         self.start_step = 0
+        self.accumulate = 1
+        self.overfit = False
 
     @cached_property
     def index(self) -> Index:
-        """What the file says about its objects; read on first use."""
-        return read_index(self.path)
+        """What the file says about its objects, or those of `only`; read on first use."""
+        index = read_index(self.path)
+        if self.only is None:
+            return index
+        for name in self.only:
+            check_choice("MultiViewDataModule", "only", name, index.header.categories)
+        return keep_categories(index, self.only)
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -147,9 +160,12 @@ class MultiViewDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[MultiViewBatch]:
         """Give the batches of the steps from `start_step` on, without end."""
         rank, num_ranks = self._rank()
-        if self.batch_size % num_ranks:
+        if self.batch_size % (num_ranks * self.accumulate):
+            parts = f"{num_ranks} devices"
+            if self.accumulate > 1:
+                parts += f" times {self.accumulate} parts (trainer.accumulate)"
             raise ValueError(
-                f"MultiViewDataModule: batch_size must be a multiple of the {num_ranks} devices, "
+                f"MultiViewDataModule: batch_size must be a multiple of the {parts}, "
                 f"got {self.batch_size}"
             )
         batches = TrainingBatches(
@@ -163,6 +179,8 @@ class MultiViewDataModule(pl.LightningDataModule):
             start_step=self.start_step,
             rank=rank,
             num_ranks=num_ranks,
+            num_parts=self.accumulate,
+            same_step=self.overfit,
         )
         return self._loader(batches, self.resident_images)
 
@@ -188,9 +206,7 @@ class MultiViewDataModule(pl.LightningDataModule):
         rank, num_ranks = self._rank()
         dataset = MultiViewDataset(self.path, split=split, index=self.index, source=source)
         objects = self._objects(split, limit=limit)
-        if (
-            len(objects) < num_ranks
-        ):  # a process without any would wait for nobody, and others for it
+        if len(objects) < num_ranks:  # a process without any would keep the others waiting
             raise ValueError(
                 f"MultiViewDataModule: {split} must have an object for each of the {num_ranks} "
                 f"processes, got {len(objects)}; use fewer devices or more val_objects"

@@ -6,7 +6,8 @@ datasets/README.md is the specification; this module is its only reader.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import h5py
@@ -81,7 +82,7 @@ class Index:
         header: Attributes of the file.
         ids: One name per object.
         category: int64 [O]
-        split: int64 [O]
+        split: int64 [O]; -1 for objects left out by `keep_categories`
         flags: int64 [O]
         eyes: float32 [O, N, 3]
         image_size: Height and width in pixels.
@@ -142,6 +143,12 @@ def read_index(path: str | Path) -> Index:
                 f"dataset file {path} must be a whole HDF5 file, got {_reason(error)}; "
                 "build or copy it again"
             ) from error
+
+
+def keep_categories(index: Index, names: Collection[str]) -> Index:
+    """Leave the objects of other categories out of every split; rows and numbers stay."""
+    kept = [number for number, name in enumerate(index.header.categories) if name in names]
+    return replace(index, split=np.where(np.isin(index.category, kept), index.split, -1))
 
 
 def check_layout(file: h5py.File, path: str | Path) -> None:

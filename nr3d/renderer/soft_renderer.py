@@ -29,8 +29,9 @@ class SoftRenderer(nn.Module):
         near: Faces with a corner at a depth of at most this are not drawn, in scene units.
         far: Faces with all corners at depths of at least this are not drawn, in scene units.
         sigma: Softness of the outlines, in NDC squared. It may be set later.
-        sigma_schedule: Step -> the sigma that `set_step` sets from that step on. The authors train
-            with 1e-4, and with 3e-5 from step 150,000 of 250,000 on: {150000: 3e-5}.
+        sigma_schedule: Step -> the sigma that `set_step` sets from that step on; a key between 0
+            and 1 is a fraction of all steps. The authors train with 1e-4, and with 3e-5 from step
+            150,000 of 250,000 on: {150000: 3e-5} or {0.6: 3e-5}.
 
     Raises:
         TypeError: An argument of another type.
@@ -49,7 +50,7 @@ class SoftRenderer(nn.Module):
         near: float = 0.1,
         far: float = 100.0,
         sigma: float = 1e-4,
-        sigma_schedule: Mapping[int, float] | None = None,
+        sigma_schedule: Mapping[int | float, float] | None = None,
     ) -> None:
         super().__init__()
         self.height, self.width = check_size("SoftRenderer", image_size)
@@ -57,7 +58,8 @@ class SoftRenderer(nn.Module):
         check_range("SoftRenderer", "far", far, above=near)
         check_range("SoftRenderer", "sigma", sigma, above=0)
         for step, value in (sigma_schedule or {}).items():
-            check_count("SoftRenderer", "a step of sigma_schedule", step, at_least=0)
+            if not isinstance(step, float) or not 0 < step < 1:
+                check_count("SoftRenderer", "a step of sigma_schedule", step, at_least=0)
             check_range("SoftRenderer", f"sigma_schedule[{step}]", value, above=0)
         self.camera = NeuralRenderer(
             image_size=image_size, viewing_angle=viewing_angle, perspective=perspective
@@ -69,19 +71,32 @@ class SoftRenderer(nn.Module):
         self.near = near
         self.far = far
         self.sigma = sigma
-        self.sigma_schedule = {0: sigma, **(sigma_schedule or {})}
+        self.sigma_schedule: dict[int | float, float] = {0: sigma, **(sigma_schedule or {})}
 
-    def sigma_at(self, step: int) -> float:
-        """Give sigma at a step of training, a function of the step alone."""
-        return self.sigma_schedule[max(first for first in self.sigma_schedule if first <= step)]
+    def sigma_at(self, step: int, *, max_steps: int | None = None) -> float:
+        """Give sigma at a step of training, a function of the step and the number of all steps.
 
-    def set_step(self, step: int) -> None:
+        Raises:
+            ValueError: If the schedule has fractions and `max_steps` is not given.
+        """
+        starts: dict[float, float] = {}
+        for place, sigma in self.sigma_schedule.items():
+            if isinstance(place, float):
+                if max_steps is None:
+                    raise ValueError(
+                        "SoftRenderer: max_steps must be given where sigma_schedule has fractions"
+                    )
+                place = place * max_steps
+            starts[place] = sigma
+        return starts[max(first for first in starts if first <= step)]
+
+    def set_step(self, step: int, *, max_steps: int | None = None) -> None:
         """Set sigma for a step of training; without a schedule it stays what it is.
 
         `ReconstructionModule` calls this before each step.
         """
         if len(self.sigma_schedule) > 1:
-            self.sigma = self.sigma_at(step)
+            self.sigma = self.sigma_at(step, max_steps=max_steps)
 
     def silhouettes(
         self, mesh: Mesh, eyes: Tensor, *, at: Vectors | None = None, up: Vectors | None = None

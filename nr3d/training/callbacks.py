@@ -1,12 +1,9 @@
-"""What a run shows, validation image grids and a progress bar, and how signals stop it."""
+"""What a run shows: validation image grids and a progress bar."""
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -29,7 +26,6 @@ from nr3d.training.module import ReconstructionModule
 from nr3d.visualize import image_grid, save_png
 
 GRID_OBJECTS = 8
-STEPS_BETWEEN_AGREEMENTS = 10
 SECONDS_BETWEEN_UPDATES = 0.2
 SHOWN = {"train/loss": "loss", "val/iou": "val IoU"}
 
@@ -174,41 +170,3 @@ class Progress(pl.Callback):
         ]
         rate = self._images / max(time.perf_counter() - self._since, 1e-9)
         return "  ".join([*parts, f"{rate:.0f} images/s"])
-
-
-class StopOnSignals(pl.Callback):
-    """End training after the step in progress at SIGINT or SIGTERM; a second one aborts.
-
-    Several processes agree every few steps, and end after the same one. Takes the place of
-    Lightning's handler, which would end without a save.
-    """
-
-    def __init__(self) -> None:
-        self._previous: dict[int, Any] = {}
-        self._is_asked = False
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Install the handlers; in another thread than the main one signals are not ours."""
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            if self._is_asked:
-                raise KeyboardInterrupt
-            self._is_asked = True
-            if trainer.world_size == 1:
-                trainer.should_stop = True
-
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, stop)
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *arguments: Any) -> None:
-        """Stop if any process was asked to."""
-        if trainer.world_size > 1 and trainer.global_step % STEPS_BETWEEN_AGREEMENTS == 0:
-            decide = trainer.strategy.reduce_boolean_decision
-            trainer.should_stop = decide(self._is_asked, all=False)
-
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Put the old handlers back."""
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        self._previous = {}

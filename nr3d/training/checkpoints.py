@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from nr3d.training.run_folder import RunFolder
 
 MODEL_PREFIX = "model."
+AVERAGED_PREFIX = "averaged."
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -57,9 +58,17 @@ class Checkpoints(pl.Callback):
         """Take the folder of the main process, the only one that made one."""
         self.run = RunFolder(Path(trainer.strategy.broadcast(str(self.run.path))))
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *arguments: Any) -> None:
-        """Save when it is time."""
-        if self.every and trainer.global_step % self.every == 0:
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Save when it is time, after the last part of a step."""
+        is_complete = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if self.every and is_complete and trainer.global_step % self.every == 0:
             self._save_last(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -148,16 +157,27 @@ def find_checkpoint(path: Path) -> Path:
 
 
 def load_model_weights(model: nn.Module, checkpoint: Mapping[str, Any], path: Path) -> None:
-    """Put the weights of a checkpoint into a model.
+    """Put the weights of a checkpoint into a model: their mean (trainer.ema) where there is one.
 
     Raises:
         ValueError: If the checkpoint is of another model; the message names what differs.
     """
-    stored: dict[str, Tensor] = {
-        key.removeprefix(MODEL_PREFIX): value
-        for key, value in checkpoint["state_dict"].items()
-        if key.startswith(MODEL_PREFIX)
+    state: Mapping[str, Tensor] = checkpoint["state_dict"]
+    is_averaged = any(key.startswith(AVERAGED_PREFIX) for key in state)
+    prefix = AVERAGED_PREFIX if is_averaged else MODEL_PREFIX
+    stored = {
+        key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
     }
+    check_weights(model, stored, path)
+    model.load_state_dict(stored)
+
+
+def check_weights(model: nn.Module, stored: Mapping[str, Tensor], path: Path) -> None:
+    """Check that stored weights are those of a model.
+
+    Raises:
+        ValueError: If not; the message names what differs.
+    """
     wanted = model.state_dict()
     differing = [
         *(f"{key} missing" for key in wanted if key not in stored),
@@ -174,4 +194,3 @@ def load_model_weights(model: nn.Module, checkpoint: Mapping[str, Any], path: Pa
             f"checkpoint {path}: must be of the configured model, got another: "
             f"{', '.join(differing[:4])}{more}"
         )
-    model.load_state_dict(stored)

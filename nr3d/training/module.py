@@ -15,7 +15,10 @@ from nr3d.data.batch import MultiViewBatch
 from nr3d.geometry.mesh import Mesh
 from nr3d.geometry.topology import edges_with_opposite_vertices
 from nr3d.losses import laplacian_loss, silhouette_iou_loss, smoothness_loss
+from nr3d.training.averaging import averaged_copy, update_average
 from nr3d.training.captured_steps import CapturedStepModule
+from nr3d.training.run_folder import collect_versions
+from nr3d.training.schedule import Schedule
 from nr3d.training.scores import CategoryMean, score_views
 
 SURFACE_LOSSES = {"smoothness": smoothness_loss, "laplacian": laplacian_loss}
@@ -43,19 +46,6 @@ class LossWeights:
             check_range("LossWeights", name, weight, at_least=0.0)
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """How the learning rate falls: a tenth from `drop_at` (a fraction of all steps) on."""
-
-    max_steps: int
-    drop_at: float | None = None
-
-    def factor(self, step: int) -> float:
-        """Give the multiplier of the learning rate at a step, a function of the step alone."""
-        dropped = self.drop_at is not None and step >= self.drop_at * self.max_steps
-        return 0.1 if dropped else 1.0
-
-
 class ReconstructionModule(CapturedStepModule):
     """Train a model (images -> Mesh) through a silhouette renderer.
 
@@ -64,11 +54,13 @@ class ReconstructionModule(CapturedStepModule):
 
     Args:
         model: Images [B, 4, H, W] in [0, 1] -> Mesh; has `parameter_groups()`.
-        renderer: Has `silhouettes(mesh, eyes)` -> [B, N, H, W], and may have `set_step(step)`,
-            which is called before every training step.
+        renderer: Has `silhouettes(mesh, eyes)` -> [B, N, H, W], and may have `set_step(step,
+            max_steps=M)`, which is called before every training step.
         weights: Weights of the losses.
         make_optimizer: Parameter groups -> optimizer, its rate set.
         schedule: Multiplier of the rate.
+        ema: Decay of a running mean of the weights, which validation, images and evaluation then
+            use; None for the weights themselves.
         categories: Names of the categories, for the validation scores.
         seed: Of everything random inside a step (dropout and the like).
         config: The resolved configuration, plain containers; stored in every checkpoint.
@@ -84,6 +76,7 @@ class ReconstructionModule(CapturedStepModule):
         weights: LossWeights,
         make_optimizer: Callable[[Iterable[Mapping[str, Any]]], Optimizer],
         schedule: Schedule,
+        ema: float | None = None,
         categories: tuple[str, ...] = (),
         seed: int = 0,
         config: Mapping[str, Any] | None = None,
@@ -93,18 +86,20 @@ class ReconstructionModule(CapturedStepModule):
         self.renderer = renderer
         self.weights = weights
         self.schedule = schedule
+        self.ema = ema
+        self.averaged = None if ema is None else averaged_copy(model)
         self.categories = categories
         self.seed = seed
         self._make_optimizer = make_optimizer
         self._config = dict(config or {})
         self._scores = CategoryMean(len(categories))
         self._edges: Tensor | None = None
-        self._reconstruct: Callable[[Tensor], Mesh] = self.forward
+        self._reconstruct: Callable[[Tensor], Mesh] = model.forward
         self._compare = compare_views
 
     def forward(self, images: Tensor) -> Mesh:
-        """Reconstruct one mesh per image. [B, 4, H, W] -> vertices [B, V, 3]"""
-        mesh: Mesh = self.model(images)
+        """Reconstruct one mesh per image, for others to see. [B, 4, H, W] -> vertices [B, V, 3]"""
+        mesh: Mesh = (self.model if self.averaged is None else self.averaged)(images)
         return mesh
 
     def training_step(self, batch: MultiViewBatch, batch_index: int) -> Tensor:
@@ -145,14 +140,28 @@ class ReconstructionModule(CapturedStepModule):
         mean = CategoryMean.from_sums(sums, counts).mean()
         self.log("val/iou", mean, prog_bar=True, rank_zero_only=False)
 
+    def on_train_start(self) -> None:
+        """Begin the mean where a fresh run begins."""
+        if self.averaged is not None and self.global_step == 0:
+            self.averaged.load_state_dict(self.model.state_dict())
+
     def on_train_batch_start(self, batch: MultiViewBatch, batch_index: int) -> None:
         """Set rate, seed and renderer for this step alone, so that a resumed run agrees."""
-        torch.manual_seed(self.seed + 1_000_003 * (self.global_step + 1) + self.global_rank)
+        part = batch_index % self.trainer.accumulate_grad_batches
+        step_seed = self.seed + 1_000_003 * (self.global_step + 1)
+        torch.manual_seed(step_seed + self.global_rank + 10_007 * part)
         factor = self.schedule.factor(self.global_step)
         for group in self.optimizers().param_groups:  # type: ignore[union-attr]
             group["lr"] = group["base_lr"] * factor
         if hasattr(self.renderer, "set_step"):
-            self.renderer.set_step(self.global_step)  # type: ignore[operator]
+            self.renderer.set_step(self.global_step, max_steps=self.schedule.max_steps)  # type: ignore[operator]
+
+    def optimizer_step(self, *arguments: Any, **settings: Any) -> None:
+        """Change the weights, then their mean, before any callback may save them."""
+        super().optimizer_step(*arguments, **settings)
+        if self.averaged is not None and self.ema is not None:
+            step = self.global_step + 1
+            update_average(self.averaged, self.model, decay=self.ema, step=step)
 
     def configure_optimizers(self) -> Optimizer:
         """Give each group of the model its own rate: the rate times the group's `lr_scale`."""
@@ -166,6 +175,7 @@ class ReconstructionModule(CapturedStepModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the configuration, so that a checkpoint alone can be evaluated."""
         checkpoint["hyper_parameters"] = self._config
+        checkpoint["nr3d_version"] = collect_versions()["nr3d"]
 
     def _log_losses(self, losses: Mapping[str, Tensor]) -> None:
         """Log losses: their means over all processes in the steps whose row is written."""

@@ -14,11 +14,12 @@ from pytorch_lightning.loggers import Logger
 
 from nr3d.checks import check_count, check_range
 from nr3d.data.datamodule import MultiViewDataModule
-from nr3d.training.callbacks import ImageGrids, Progress, StopOnSignals
+from nr3d.training.callbacks import ImageGrids, Progress
 from nr3d.training.captured_steps import CaptureSteps
 from nr3d.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from nr3d.training.module import ReconstructionModule
 from nr3d.training.run_folder import RunFolder
+from nr3d.training.stopping import Patience, StopOnSignals
 
 Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed"]
 LIGHTNING_LOGGERS = ("pytorch_lightning", "lightning.pytorch", "lightning.fabric")
@@ -63,8 +64,19 @@ class TrainerSettings:
         validate_every: Steps between validations; each saves last.ckpt.
         save_every: Steps between further saves of last.ckpt; 0 for none.
         log_every: Steps between two rows of metrics.csv.
-        drop_rate_at: Fraction of the steps after which the learning rate is a tenth; null for
-            never.
+        drop_rate_at: Fraction of the steps after which the learning rate is `drop_rate_to` times as
+            high; null for never.
+        drop_rate_to: See there.
+        warm_up: Fraction of the steps over which the learning rate climbs from 0.
+        cosine: Let the learning rate fall to 0 on half a cosine, besides what the others do.
+        ema: Decay of a running mean of the weights, below 1; validation and evaluation use the
+            mean. Null for none.
+        accumulate: Parts that each step's objects come in, one after another: the same gradient in
+            less memory (but for statistics of batch normalisation).
+        clip_gradient: Largest norm of the gradient; a longer one is scaled down. Null for none.
+        patience: Validations without a better val/iou after which training ends; null for never.
+        overfit: Train on the objects and views of the first step again and again, to see whether
+            the loss can fall at all.
         accelerator: auto, cpu, gpu or another name that Lightning knows.
         devices: How many, a list of indices, or auto.
         strategy: auto, ddp or another name that Lightning knows.
@@ -82,6 +94,14 @@ class TrainerSettings:
     save_every: int = 0
     log_every: int = 50
     drop_rate_at: float | None = None
+    drop_rate_to: float = 0.1
+    warm_up: float = 0.0
+    cosine: bool = False
+    ema: float | None = None
+    accumulate: int = 1
+    clip_gradient: float | None = None
+    patience: int | None = None
+    overfit: bool = False
     accelerator: str = "auto"
     devices: int | str | list[int] = 1
     strategy: str = "auto"
@@ -91,7 +111,7 @@ class TrainerSettings:
     cuda_graph: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("max_steps", "validate_every", "log_every", "num_nodes"):
+        for name in ("max_steps", "validate_every", "log_every", "num_nodes", "accumulate"):
             check_count("trainer", name, getattr(self, name))
         check_count("trainer", "save_every", self.save_every, at_least=0)
         if self.cuda_graph and self.precision == "16-mixed":
@@ -101,6 +121,14 @@ class TrainerSettings:
             )
         if self.drop_rate_at is not None:
             check_range("trainer", "drop_rate_at", self.drop_rate_at, at_least=0.0, at_most=1.0)
+        check_range("trainer", "drop_rate_to", self.drop_rate_to, at_least=0.0)
+        check_range("trainer", "warm_up", self.warm_up, at_least=0.0, at_most=1.0)
+        if self.ema is not None:
+            check_range("trainer", "ema", self.ema, at_least=0.0, below=1.0)
+        if self.clip_gradient is not None:
+            check_range("trainer", "clip_gradient", self.clip_gradient, above=0.0)
+        if self.patience is not None:
+            check_count("trainer", "patience", self.patience)
 
 
 def fit(
@@ -120,31 +148,36 @@ def fit(
     Returns:
         False if a signal (Ctrl-C, SIGTERM) stopped training early; the state is saved.
     """
-    trainer = make_trainer(settings, run, loggers)
+    stop = StopOnSignals()
+    trainer = make_trainer(settings, run, loggers, stop)
     data.start_step = start_step
+    data.accumulate = settings.accumulate
+    data.overfit = settings.overfit
     if settings.compile:
         module.compile_training()
     with quiet_lightning():
         trainer.fit(module, data, ckpt_path=str(run.last) if start_step else None)
-    return trainer.global_step >= settings.max_steps
+    return trainer.global_step >= settings.max_steps or not stop.has_stopped
 
 
 def make_trainer(
-    settings: TrainerSettings, run: RunFolder, loggers: Sequence[Logger]
+    settings: TrainerSettings, run: RunFolder, loggers: Sequence[Logger], stop: StopOnSignals
 ) -> pl.Trainer:
     """Build the Lightning trainer; checkpoints, bar and seeds are ours."""
+    patient = [] if settings.patience is None else [Patience(settings.patience)]
     callbacks = [
+        *patient,  # before the checkpoints, which hold its count
         Checkpoints(run, every=settings.save_every),
         ImageGrids(run.images),
         Progress(),
-        StopOnSignals(),
+        stop,
         *([CaptureSteps()] if settings.cuda_graph else []),
     ]
     with quiet_lightning():
         return pl.Trainer(
             max_steps=settings.max_steps,
             max_epochs=-1,
-            val_check_interval=settings.validate_every,
+            val_check_interval=settings.validate_every * settings.accumulate,
             check_val_every_n_epoch=None,
             log_every_n_steps=settings.log_every,
             accelerator=settings.accelerator,
@@ -152,6 +185,8 @@ def make_trainer(
             strategy=settings.strategy,
             num_nodes=settings.num_nodes,
             precision=settings.precision,
+            accumulate_grad_batches=settings.accumulate,
+            gradient_clip_val=settings.clip_gradient,
             logger=list(loggers),
             callbacks=callbacks,
             plugins=[AtomicCheckpointIO()],

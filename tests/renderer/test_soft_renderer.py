@@ -79,6 +79,15 @@ def test_sigma_follows_its_schedule():
     assert renderer.sigma == 1e-4
 
 
+def test_sigma_may_follow_fractions_of_all_steps():
+    renderer = SoftRenderer(sigma=1e-4, sigma_schedule={0.6: 3e-5})
+    for length in (10, 250_000):
+        at = [renderer.sigma_at(int(share * length), max_steps=length) for share in (0.5, 0.6, 1)]
+        assert at == [1e-4, 3e-5, 3e-5]
+    with pytest.raises(ValueError, match="max_steps must be given where sigma_schedule has"):
+        renderer.set_step(3)
+
+
 def test_sigma_may_be_set_where_there_is_no_schedule():
     renderer = SoftRenderer(image_size=16)
     before = renderer.silhouettes(spheres(), EYES)
