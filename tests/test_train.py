@@ -73,7 +73,8 @@ def test_every_experiment_survives_a_short_run(train: Train, experiment: str) ->
     }
     report = json.loads((run / "report.json").read_text())
     assert report["split"] == "test"
-    assert set(report["mean"]) == {"model", "sphere", "mean_shape"}
+    methods = {"model", "sphere", "mean_shape", "nearest"}
+    assert set(report["scores"]["voxel_iou"]) == methods
 
 
 def test_resuming_equals_not_stopping(train: Train) -> None:
