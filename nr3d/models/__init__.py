@@ -3,6 +3,7 @@
 from nr3d.models.decoder import DeformationDecoder, deform_template
 from nr3d.models.encoder import KatoEncoder, SmallEncoder
 from nr3d.models.mesh_deformer import MeshDeformer
+from nr3d.models.residual import ResidualEncoder
 from nr3d.models.resnet import ResNet18Encoder
 
 MODELS = {"deform_icosphere": MeshDeformer}
@@ -13,6 +14,7 @@ __all__ = [
     "KatoEncoder",
     "MeshDeformer",
     "ResNet18Encoder",
+    "ResidualEncoder",
     "SmallEncoder",
     "deform_template",
 ]

@@ -13,12 +13,15 @@ from nr3d.checks import FLOATS, REDUCED_FLOATS, check_choice, check_range, check
 from nr3d.geometry import Mesh, icosphere
 from nr3d.models.decoder import DeformationDecoder
 from nr3d.models.encoder import KatoEncoder, SmallEncoder
+from nr3d.models.mirror import mirrored_icosphere, symmetrise
+from nr3d.models.residual import ResidualEncoder
 from nr3d.models.resnet import ResNet18Encoder
 
 ENCODERS: dict[str, Callable[..., Any]] = {
     "kato": KatoEncoder,
     "kato_batch_norm": partial(KatoEncoder, batch_norm=True),
     "small": SmallEncoder,
+    "residual": ResidualEncoder,
     "resnet18": ResNet18Encoder,
 }
 
@@ -28,12 +31,14 @@ class MeshDeformer(nn.Module):
 
     Args:
         encoder: `kato` (19 million parameters), `kato_batch_norm` (the same as in SoftRas),
-            `small`, or torchvision's `resnet18`.
+            `small`, `residual` (2 million, group normalisation), or torchvision's `resnet18`.
         image_size: Side of the images, in pixels.
         in_channels: Channels of the images: 4 for RGB and mask.
         subdivisions: Of the icosphere: 3 gives 642 vertices and 1280 faces.
         decoder_widths: Widths of the decoder's hidden layers.
         free_zero_coordinates: Let template coordinates that are exactly zero move.
+        symmetric: Reconstruct shapes that the plane x = 0 cuts into mirror images: every vertex is
+            the mean of itself and of its opposite's mirror image.
         initialisation: First weights of encoder and decoder: `lecun` as in Kato et al. 2018, or
             `torch`, as the layers come.
         centroid_rate: Multiplies the learning rate of the centroid's head.
@@ -49,6 +54,7 @@ class MeshDeformer(nn.Module):
     """
 
     faces: Tensor
+    opposite: Tensor | None
 
     def __init__(
         self,
@@ -59,13 +65,18 @@ class MeshDeformer(nn.Module):
         subdivisions: int = 3,
         decoder_widths: Sequence[int] = (1024, 2048),
         free_zero_coordinates: bool = False,
+        symmetric: bool = False,
         initialisation: str = "lecun",
         centroid_rate: float = 0.1,
         channels_last: bool = True,
     ) -> None:
         super().__init__()
         check_choice("MeshDeformer", "encoder", encoder, ENCODERS)
-        template, faces = icosphere(subdivisions)
+        opposite: Tensor | None = None
+        if symmetric:
+            template, faces, opposite = mirrored_icosphere(subdivisions)
+        else:
+            template, faces = icosphere(subdivisions)
         check_range("MeshDeformer", "centroid_rate", centroid_rate, at_least=0)
         encode = ENCODERS[encoder](
             in_channels=in_channels, image_size=image_size, initialisation=initialisation
@@ -80,6 +91,7 @@ class MeshDeformer(nn.Module):
             initialisation=initialisation,
         )
         self.register_buffer("faces", faces, persistent=False)
+        self.register_buffer("opposite", opposite, persistent=False)
         self.centroid_rate = centroid_rate
         self.in_channels = in_channels
         self.image_size = image_size
@@ -102,7 +114,10 @@ class MeshDeformer(nn.Module):
         check_tensor("MeshDeformer", "images", images, shape=shape, dtypes=dtypes, like=self.faces)
         images = images.to(self.decoder.template.dtype)
         features = self.encoder(images.contiguous(memory_format=self.layout))
-        return Mesh(self.decoder(features), self.faces)
+        vertices = self.decoder(features)
+        if self.opposite is not None:
+            vertices = symmetrise(vertices, self.opposite)
+        return Mesh(vertices, self.faces)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Give all parameters as optimizer groups; `lr_scale` multiplies the learning rate.

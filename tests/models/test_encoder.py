@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from nr3d.models import KatoEncoder, ResNet18Encoder, SmallEncoder
+from nr3d.models import KatoEncoder, ResidualEncoder, ResNet18Encoder, SmallEncoder
 from nr3d.models.encoder import init_lecun_normal
 
-Encoder = type[KatoEncoder] | type[SmallEncoder] | type[ResNet18Encoder]
+Encoder = type[KatoEncoder] | type[SmallEncoder] | type[ResidualEncoder] | type[ResNet18Encoder]
 
 
 def count(module: nn.Module) -> int:
@@ -38,6 +38,13 @@ def test_softras_normalises_after_each_convolution() -> None:
     encoder(images)
     assert seen[0].mean(dim=(0, 2, 3)).abs().max() < 1e-5
     torch.testing.assert_close(seen[0].std(dim=(0, 2, 3)), torch.ones(64), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("image_size", [16, 48, 64, 80])
+def test_the_residual_encoder_takes_multiples_of_16(image_size: int) -> None:
+    encoder = ResidualEncoder(image_size=image_size, dim_out=10)
+    assert encoder(torch.rand(2, 4, image_size, image_size)).shape == (2, 10)
+    assert count(ResidualEncoder()) == 1_753_536
 
 
 def test_resnet18_takes_these_images() -> None:
@@ -69,7 +76,7 @@ def test_weights_are_lecun_normal_and_biases_zero() -> None:
         assert not layer.bias.any()
 
 
-@pytest.mark.parametrize("encoder", [KatoEncoder, SmallEncoder])
+@pytest.mark.parametrize("encoder", [KatoEncoder, SmallEncoder, ResidualEncoder])
 def test_features_are_not_negative_and_keep_apart(encoder: Encoder) -> None:
     encode = encoder(in_channels=3, image_size=32, dim_out=10).double()
     images = torch.rand(4, 3, 32, 32, dtype=torch.float64)
@@ -88,6 +95,7 @@ def test_features_are_not_negative_and_keep_apart(encoder: Encoder) -> None:
         (KatoEncoder, {"image_size": 0}, ValueError, "image_size must be at least 8, got 0$"),
         (SmallEncoder, {"image_size": 64.0}, TypeError, "image_size must be an int, got float$"),
         (SmallEncoder, {"in_channels": 0}, ValueError, "in_channels must be at least 1, got 0$"),
+        (ResidualEncoder, {"image_size": 72}, ValueError, "must be a multiple of 16, got 72$"),
         (ResNet18Encoder, {"image_size": 72}, ValueError, "must be a multiple of 16, got 72$"),
         (KatoEncoder, {"dim_out": 0}, ValueError, "dim_out must be at least 1, got 0$"),
     ],
