@@ -27,6 +27,7 @@ from nr3d.training.checkpoints import load_model_weights, read_checkpoint
 from nr3d.training.module import LossWeights, ReconstructionModule
 from nr3d.training.run_folder import collect_versions
 from nr3d.training.schedule import Schedule
+from nr3d.training.tracking import WandbSettings
 from nr3d.training.trainer import RunSettings, TrainerSettings
 
 Owner = Callable[..., Any]
@@ -41,8 +42,10 @@ SINGLE: dict[str, Owner] = {
     "dataset": MultiViewDataModule,
     "loss": LossWeights,
     "trainer": TrainerSettings,
+    "wandb": WandbSettings,
 }
 SECTIONS = ("renderer", "model", "dataset", "loss", "optimizer", "trainer")
+OPTIONAL = ("wandb",)  # sections whose defaults do without an experiment
 GIVEN = {"optimizer": ("params",)}
 
 
@@ -59,8 +62,9 @@ def check_config(config: Mapping[str, Any]) -> Config:
     if missing:
         raise ConfigError(f"{missing[0]}: section missing in the experiment")
     sections = {key: _check_part(key, config[key]) for key in SECTIONS}
+    sections |= {key: _check_part(key, config.get(key, {})) for key in OPTIONAL}
     elsewhere = [f"{section}.{key}" for section, part in sections.items() for key in part]
-    top = check_section("", config, RunSettings, extra=("use", *SECTIONS), elsewhere=elsewhere)
+    top = check_section("", config, RunSettings, extra=("use", *sections), elsewhere=elsewhere)
     plain = {key: value for key, value in top.items() if key not in sections}
     return {**plain, **sections}
 
@@ -103,6 +107,13 @@ def build_data(config: Mapping[str, Any]) -> MultiViewDataModule:
 def build_trainer_settings(config: Mapping[str, Any]) -> TrainerSettings:
     """Build the settings of the trainer."""
     return _call("trainer", TrainerSettings, config["trainer"])
+
+
+def build_wandb_settings(config: Mapping[str, Any]) -> WandbSettings | None:
+    """Build the settings of Weights & Biases; None where the run does without."""
+    if config["logger"] != "wandb":
+        return None
+    return _call("wandb", WandbSettings, config["wandb"])
 
 
 def build_module(

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import Logger
 from rich.console import Console
 
 from nr3d.build import (
     build_data,
     build_module,
     build_trainer_settings,
+    build_wandb_settings,
     check_config,
     choose_device,
     load_trained,
@@ -33,8 +33,6 @@ from nr3d.training.checkpoints import (
 from nr3d.training.evaluation import SURFACE_VIEWS
 from nr3d.training.evaluation import evaluate as evaluate_model
 from nr3d.training.fingerprints import hash_of_file
-from nr3d.training.metrics_log import MetricsLog
-from nr3d.training.module import ReconstructionModule
 from nr3d.training.processes import is_main_process, one_at_a_time
 from nr3d.training.reconstruction import reconstruct_photo
 from nr3d.training.report import Report
@@ -46,6 +44,7 @@ from nr3d.training.run_folder import (
     find_newest_checkpoint,
     find_resumed_run,
 )
+from nr3d.training.tracking import track
 from nr3d.training.trainer import fit
 
 EMBEDDED = "synthetic"  # the recipe whose dataset is made at its first use
@@ -83,26 +82,39 @@ def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence
     elif config["init_from"]:
         path = find_checkpoint(Path(config["init_from"]))
         load_model_weights(module.model, read_checkpoint(path), path)
+    settings, wandb = build_trainer_settings(config), build_wandb_settings(config)
     run = resumed or _start_run(config["name"])
     if is_main_process():
         run.record_start(to_yaml(config), command)
-    with _log_to(run):
+    with (
+        _log_to(run),
+        track(
+            run,
+            start_step=start_step,
+            wandb=wandb,
+            config=config,
+            validate_every=settings.validate_every,
+            max_steps=settings.max_steps,
+        ) as tracking,
+    ):
         log.info("%s: %s from step %d", run.path, config["experiment"], start_step)
         started = time.perf_counter()
         finished = fit(
             module,
             data,
-            settings=build_trainer_settings(config),
+            settings=settings,
             run=run,
             start_step=start_step,
-            loggers=_make_loggers(config, run, start_step),
+            loggers=tracking.loggers,
+            callbacks=tracking.callbacks,
         )
         seconds = time.perf_counter() - started
         if not finished:
             log.info("stopped after %.0f s; go on with resume=%s", seconds, run.path)
             return not is_main_process()  # Lightning kills all if one of its children fails
         log.info("trained for %.0f s", seconds)
-        _report_run(run, module, config)
+        if is_main_process():
+            tracking.record_report(_report_run(run))
     return True
 
 
@@ -211,26 +223,14 @@ def _build_embedded_dataset(config: Config) -> None:
             recipes.build(EMBEDDED, ["-o", str(path)])
 
 
-def _make_loggers(config: Config, run: RunFolder, start_step: int) -> list[Logger]:
-    if not is_main_process():
-        return []
-    loggers: list[Logger] = [MetricsLog(run.metrics, start_step=start_step)]
-    if config["logger"] == "wandb":
-        from nr3d.training.wandb_logger import make_wandb_logger
-
-        loggers.append(make_wandb_logger(run, project="nr3d", config=config))
-    return loggers
-
-
-def _report_run(run: RunFolder, module: ReconstructionModule, config: Config) -> None:
-    """Evaluate the run's best checkpoint on the test split; on the main process only."""
-    if not is_main_process():
-        return
+def _report_run(run: RunFolder) -> Report:
+    """Evaluate the run's best checkpoint on the test split."""
     report = evaluate(run.path)
     log.info(
         "test IoU %.4f, sphere %.4f, mean shape %.4f, nearest training shape %.4f",
         *(report.mean("voxel_iou", name) for name in ("model", "sphere", "mean_shape", "nearest")),
     )
+    return report
 
 
 @contextmanager

@@ -208,12 +208,3 @@ def test_compiling_changes_rounding_only(train: Train) -> None:
     losses = [column(only_run(name), "train/loss") for name in ("eager", "compiled")]
     # Adam's first steps go by the sign of the gradient, so rounding is carried on.
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
-
-
-def test_wandb_is_offline_by_default(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("wandb")
-    monkeypatch.delenv("WANDB_MODE", raising=False)
-    assert train("logger=wandb", "trainer.max_steps=1") == 0
-    assert os.environ["WANDB_MODE"] == "offline"
-    identifier = (only_run() / "wandb_id.txt").read_text()
-    assert list((only_run() / "wandb").glob(f"offline-run-*-{identifier}"))

@@ -8,10 +8,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 Row = dict[str, str]
+
+
+class CountSteps(pl.Callback):
+    """Give every logger the trainer's global step.
+
+    Lightning counts for its loggers apart, one step too many once a run goes on from a checkpoint
+    whose last step was followed by a validation.
+    """
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *arguments: Any) -> None:
+        """Set Lightning's count of the steps before this one."""
+        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
 
 
 class MetricsLog(Logger):

@@ -65,6 +65,9 @@ class ReconstructionModule(CapturedStepModule):
         seed: Of everything random inside a step (dropout and the like).
         config: The resolved configuration, plain containers; stored in every checkpoint.
 
+    Attributes:
+        category_scores: Mean of each category in the last validation, NaN where there is none. [C]
+
     Source: Kato et al. 2018, single-image reconstruction.
     """
 
@@ -93,6 +96,7 @@ class ReconstructionModule(CapturedStepModule):
         self._make_optimizer = make_optimizer
         self._config = dict(config or {})
         self._scores = CategoryMean(len(categories))
+        self.category_scores = self._scores.per_category()
         self._edges: Tensor | None = None
         self._reconstruct: Callable[[Tensor], Mesh] = model.forward
         self._compare = compare_views
@@ -137,8 +141,9 @@ class ReconstructionModule(CapturedStepModule):
         sums, counts = self._scores.sums.to(self.device), self._scores.counts.to(self.device)
         sums = self.trainer.strategy.reduce(sums, reduce_op="sum")
         counts = self.trainer.strategy.reduce(counts, reduce_op="sum")
-        mean = CategoryMean.from_sums(sums, counts).mean()
-        self.log("val/iou", mean, prog_bar=True, rank_zero_only=False)
+        scores = CategoryMean.from_sums(sums, counts)
+        self.category_scores = scores.per_category().cpu()
+        self.log("val/iou", scores.mean(), prog_bar=True, rank_zero_only=False)
 
     def on_train_start(self) -> None:
         """Begin the mean where a fresh run begins."""

@@ -41,7 +41,8 @@ class RunSettings:
         name: Runs are written to runs/<name>/<timestamp>/.
         experiment: The file in configs/experiment that the configuration comes from.
         seed: Seed of the initial weights, the batches and everything random in a step.
-        logger: Metrics always go to metrics.csv; `wandb` also sends them to Weights & Biases.
+        logger: Metrics always go to metrics.csv; `wandb` also sends them to Weights & Biases, as
+            the section `wandb` says.
         resume: Go on with a run: last (the newest of that name), auto (that, or a fresh one) or
             the path of its folder.
         init_from: Checkpoint whose weights a fresh run starts from.
@@ -139,6 +140,7 @@ def fit(
     run: RunFolder,
     start_step: int = 0,
     loggers: Sequence[Logger] = (),
+    callbacks: Sequence[pl.Callback] = (),
 ) -> bool:
     """Train up to `settings.max_steps`, from the run's last checkpoint if `start_step` > 0.
 
@@ -155,6 +157,7 @@ def fit(
     data.overfit = settings.overfit
     if settings.compile:
         module.compile_training()
+    trainer.callbacks.extend(callbacks)  # type: ignore[attr-defined]
     with quiet_lightning():
         trainer.fit(module, data, ckpt_path=str(run.last) if start_step else None)
     return trainer.global_step >= settings.max_steps or not stop.has_stopped
