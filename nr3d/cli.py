@@ -1,4 +1,4 @@
-"""The command line: nr3d train | evaluate | reconstruct | render | compare-gradients | dataset ...
+"""The command line: nr3d train | evaluate | report | reconstruct | render | ...
 
 Exit codes: 0 done; 1 a defect, with its traceback; 2 wrong input, one line that says what; 130
 stopped by a signal, the state saved.
@@ -65,6 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_train(commands)
     _add_evaluate(commands)
+    _add_report(commands)
     _add_reconstruct(commands)
     _add_render(commands)
     _add_compare(commands)
@@ -121,6 +122,13 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         metavar="N",
         help="views of each object that surface metrics use (default: 4)",
     )
+
+
+def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "report", _report, "compare runs: a page with tables and pictures")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="runs/NAME/TIME")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the page")
+    parser.add_argument("--objects", type=int, default=3, help="per gallery, 0 for none (3)")
 
 
 def _add_reconstruct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -204,6 +212,14 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         metrics=arguments.metrics,
         surface_views=arguments.surface_views,
     )
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from nr3d.report import compare_runs
+
+    page = compare_runs(arguments.runs, arguments.output, objects=arguments.objects)
+    print(f"wrote {page}")
     return 0
 
 

@@ -126,6 +126,15 @@ def to_yaml(config: Mapping[str, Any]) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
 
 
+def read_yaml(path: Path) -> Config:
+    """Read a configuration that `to_yaml` wrote.
+
+    Raises:
+        ConfigError: If it is no YAML with keys and values.
+    """
+    return to_plain(_load(path))
+
+
 def _experiment_file(experiment: str) -> Path:
     path = Path(experiment)
     if path.suffix in (".yaml", ".yml"):

@@ -1,17 +1,21 @@
-"""Pictures of images and meshes: numpy in, PNG out."""
+"""Pictures of images, meshes and numbers: numpy in, PNG out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
+Curve = tuple[Sequence[float], Sequence[float]]
+"""Steps and values."""
 
 PADDING = 2  # pixels between the cells
 TITLE_HEIGHT = 14
+MARKED = 30  # curves of fewer points show each
 BACKGROUND = 0.25  # dark grey: black and white cells both show their border
 
 
@@ -86,6 +90,43 @@ def save_gif(path: Path | str, frames: Array, *, frames_per_second: float = 20.0
     first, *others = [Image.fromarray(frame) for frame in to_bytes(frames)]
     duration = round(1000 / frames_per_second)
     first.save(path, save_all=True, append_images=others, duration=duration, loop=0)
+
+
+def save_curves(path: Path | str, panels: Mapping[str, Mapping[str, Curve]]) -> None:
+    """Draw curves over steps as a PNG, panels side by side.
+
+    Args:
+        path: Where to write; folders are made.
+        panels: Title -> label -> steps and values; a label has one colour in all panels.
+
+    Raises:
+        ModuleNotFoundError: If matplotlib is not installed.
+        ValueError: If there is no panel.
+    """
+    if find_spec("matplotlib") is None:
+        raise ModuleNotFoundError(
+            "save_curves: matplotlib is not there; run pip install matplotlib"
+        )
+    from matplotlib.figure import Figure
+
+    if not panels:
+        raise ValueError("save_curves: panels must be at least one, got none")
+    labels = list(dict.fromkeys(label for curves in panels.values() for label in curves))
+    figure = Figure(figsize=(5 * len(panels), 3.5), layout="constrained")
+    for axes, (title, curves) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
+    ):
+        for label, (steps, values) in curves.items():
+            marker = "o" if len(steps) < MARKED else ""
+            color = f"C{labels.index(label)}"
+            axes.plot(steps, values, label=label, color=color, marker=marker, markersize=3)
+        axes.set(title=title, xlabel="step")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
 
 
 def to_bytes(image: Array) -> np.ndarray[Any, np.dtype[np.uint8]]:

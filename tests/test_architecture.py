@@ -15,9 +15,17 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 EVERYTHING = frozenset(
     "build checks commands comparison compat config data doctor geometry losses metrics models "
-    "ops optim picture renderer schema training visualize _C".split()
+    "ops optim picture renderer report schema training visualize _C".split()
 )
-LIBRARIES = EVERYTHING - {"schema", "build", "commands", "comparison", "doctor", "_C"}
+LIBRARIES = EVERYTHING - {
+    "schema",
+    "build",
+    "commands",
+    "comparison",
+    "doctor",
+    "report",
+    "_C",
+}
 
 
 def words(text: str) -> frozenset[str]:
@@ -58,6 +66,7 @@ ROOMS = {
     "build": Room(EVERYTHING, words("torch pytorch_lightning omegaconf rich")),
     "commands": Room(EVERYTHING, words("torch pytorch_lightning omegaconf rich")),
     "cli": Room(EVERYTHING, words("rich")),
+    "report": Room(EVERYTHING - {"commands"}, words("torch numpy")),
     "doctor": Room(words("ops _C"), words("torch rich")),
 }
 RECIPES = Room(LIBRARIES - {"training", "config"}, words("numpy torch h5py rich PIL trimesh"))

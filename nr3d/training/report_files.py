@@ -91,7 +91,9 @@ def _of_model(report: Report, metrics: Sequence[str]) -> _Content:
         if method == "model" or not any(method in report.scores[metric] for metric in metrics):
             continue
         cells = [
-            _number(metric, report.mean(metric, method)) if method in report.scores[metric] else "–"
+            format_score(metric, report.mean(metric, method))
+            if method in report.scores[metric]
+            else "–"
             for metric in metrics
         ]
         others.append([_plain(method), *cells])
@@ -109,7 +111,11 @@ def _rows(
 ) -> tuple[list[list[str]], list[list[str]]]:
     """Give a row per category and those of the means; a column is a metric and its scores."""
     rows = [
-        [name, str(count), *(_number(metric, each.categories[name]) for metric, each in columns)]
+        [
+            name,
+            str(count),
+            *(format_score(metric, each.categories[name]) for metric, each in columns),
+        ]
         for name, count in report.num_objects.items()
     ]
     total = sum(report.num_objects.values())
@@ -128,11 +134,12 @@ def _rows(
         )
     names = [metric for metric, _ in columns]
     return rows, [
-        [label, str(count), *map(_number, names, values)] for label, count, values in means
+        [label, str(count), *map(format_score, names, values)] for label, count, values in means
     ]
 
 
-def _number(metric: str, value: float) -> str:
+def format_score(metric: str, value: float) -> str:
+    """Write a score as tables show it, in the unit that its heading names."""
     scaled = value * METRICS[metric].scale
     if METRICS[metric].scale != 1:
         return f"{scaled:.2f}"
