@@ -318,6 +318,6 @@ def _describe_choices() -> str:
     lines += [
         "",
         "keys: seed, name, logger=csv|wandb, resume=last|auto|PATH, init_from=PATH and",
-        "section.key of renderer, model, dataset, loss, optimizer, trainer (--print shows all)",
+        "section.key of renderer, model, dataset, loss, optimizer, trainer, wandb (--print: all)",
     ]
     return "\n".join(lines)

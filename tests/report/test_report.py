@@ -97,7 +97,9 @@ def test_the_page(two_runs: list[Path], tmp_path: Path) -> None:
     assert "`name`" not in page
     assert reports[0]["split_hash"] in page
     with Image.open(output / "curves.png") as curves:
-        assert len(curves.convert("RGB").getcolors(1 << 20) or []) > 100  # two colours and their edges
+        assert (
+            len(curves.convert("RGB").getcolors(1 << 20) or []) > 100
+        )  # two colours and their edges
     for group in ("best", "median", "worst"):
         with Image.open(output / f"gallery-{group}.png") as gallery:
             assert gallery.size == (6 * 130 + 2, 14 + 130 + 2)  # input, truth, two of each run
