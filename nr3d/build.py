@@ -24,6 +24,7 @@ from nr3d.optim import OPTIMIZERS
 from nr3d.renderer import RENDERERS
 from nr3d.schema import Config, ConfigError, check_section
 from nr3d.training.checkpoints import load_model_weights, read_checkpoint
+from nr3d.training.colors import check_colors
 from nr3d.training.module import LossWeights, ReconstructionModule
 from nr3d.training.run_folder import collect_versions
 from nr3d.training.schedule import Schedule
@@ -63,6 +64,7 @@ def check_config(config: Mapping[str, Any]) -> Config:
         raise ConfigError(f"{missing[0]}: section missing in the experiment")
     sections = {key: _check_part(key, config[key]) for key in SECTIONS}
     sections |= {key: _check_part(key, config.get(key, {})) for key in OPTIONAL}
+    _check_colors(sections)
     elsewhere = [f"{section}.{key}" for section, part in sections.items() for key in part]
     top = check_section("", config, RunSettings, extra=("use", *sections), elsewhere=elsewhere)
     plain = {key: value for key, value in top.items() if key not in sections}
@@ -195,6 +197,16 @@ def _check_part(key: str, section: Any) -> Config:
     owner = SINGLE.get(key) or _find_class(key, section)
     extra = ("name",) if key in FAMILIES else ()
     return check_section(key, section, owner, given=GIVEN.get(key, ()), extra=extra)
+
+
+def _check_colors(sections: Mapping[str, Config]) -> None:
+    """Check that a head for colours and its loss come together."""
+    try:
+        check_colors(
+            predicts=bool(sections["model"].get("colors")), weight=sections["loss"]["color"]
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _find_class(key: str, section: Any) -> Owner:

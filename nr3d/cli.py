@@ -134,7 +134,10 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _add_reconstruct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(commands, "reconstruct", _reconstruct, "turn images into meshes")
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for OBJ and PNG")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for mesh and PNG")
+    parser.add_argument(
+        "--format", choices=("obj", "glb", "ply"), default="obj", help="of the meshes (obj)"
+    )
     parser.add_argument(
         "--checkpoint", type=Path, help="a checkpoint or a run (default: the newest run's best)"
     )
@@ -226,7 +229,12 @@ def _report(arguments: argparse.Namespace) -> int:
 def _reconstruct(arguments: argparse.Namespace) -> int:
     from nr3d.commands import reconstruct
 
-    reconstruct(arguments.images, arguments.output, checkpoint=arguments.checkpoint)
+    reconstruct(
+        arguments.images,
+        arguments.output,
+        checkpoint=arguments.checkpoint,
+        suffix=f".{arguments.format}",
+    )
     return 0
 
 

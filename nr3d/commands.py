@@ -168,8 +168,21 @@ def evaluate(
     return report
 
 
-def reconstruct(images: Sequence[Path], output: Path, *, checkpoint: Path | None = None) -> None:
-    """Write a mesh (OBJ) and a preview sheet (PNG) for each image."""
+def reconstruct(
+    images: Sequence[Path],
+    output: Path,
+    *,
+    checkpoint: Path | None = None,
+    suffix: str = ".obj",
+) -> None:
+    """Write a mesh and a preview sheet (PNG) for each image, in colour if the model knows colours.
+
+    Args:
+        images: Files that `load_photo` reads.
+        output: The folder for what is written.
+        checkpoint: A checkpoint or a run; the newest run when absent.
+        suffix: Of the meshes: .obj, .glb or .ply.
+    """
     chosen = checkpoint or find_newest_checkpoint()
     if chosen is None:
         raise FileNotFoundError("reconstruct: no run in runs/; train first or give --checkpoint")
@@ -185,6 +198,8 @@ def reconstruct(images: Sequence[Path], output: Path, *, checkpoint: Path | None
             output,
             image_size=config["renderer"]["image_size"],
             viewing_angle=config["renderer"]["viewing_angle"],
+            predict_colors=module.predict_colors,
+            suffix=suffix,
             device=device,
         )
         print(f"{image} -> {', '.join(str(path) for path in paths)}")

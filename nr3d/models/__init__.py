@@ -1,5 +1,6 @@
 """Models: images to meshes."""
 
+from nr3d.models.colors import VertexColorNetwork
 from nr3d.models.decoder import DeformationDecoder, deform_template
 from nr3d.models.encoder import KatoEncoder, SmallEncoder
 from nr3d.models.mesh_deformer import MeshDeformer
@@ -16,5 +17,6 @@ __all__ = [
     "ResNet18Encoder",
     "ResidualEncoder",
     "SmallEncoder",
+    "VertexColorNetwork",
     "deform_template",
 ]

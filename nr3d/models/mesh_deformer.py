@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nr3d.checks import FLOATS, REDUCED_FLOATS, check_choice, check_range, check_tensor
 from nr3d.geometry import Mesh, icosphere
+from nr3d.models.colors import VertexColorNetwork
 from nr3d.models.decoder import DeformationDecoder
 from nr3d.models.encoder import KatoEncoder, SmallEncoder
 from nr3d.models.mirror import mirrored_icosphere, symmetrise
@@ -44,6 +45,8 @@ class MeshDeformer(nn.Module):
         centroid_rate: Multiplies the learning rate of the centroid's head.
         channels_last: Lay images and convolutions out with the channels last, which is faster
             (docs/performance.md); the values do not depend on it but for rounding.
+        colors: Have a network `colors` too: images -> colours of the vertices. The meshes are the
+            same with and without it.
 
     Raises:
         TypeError: If a count is no int.
@@ -69,6 +72,7 @@ class MeshDeformer(nn.Module):
         initialisation: str = "lecun",
         centroid_rate: float = 0.1,
         channels_last: bool = True,
+        colors: bool = False,
     ) -> None:
         super().__init__()
         check_choice("MeshDeformer", "encoder", encoder, ENCODERS)
@@ -95,6 +99,14 @@ class MeshDeformer(nn.Module):
         self.centroid_rate = centroid_rate
         self.in_channels = in_channels
         self.image_size = image_size
+        self.colors = None
+        if colors:  # last: the first weights of everything else stay what they are
+            self.colors = VertexColorNetwork(
+                num_vertices=len(template),
+                image_size=image_size,
+                in_channels=in_channels,
+                initialisation=initialisation,
+            )
 
     def forward(self, images: Tensor) -> Mesh:
         """Reconstruct one mesh per image.

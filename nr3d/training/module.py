@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from nr3d.geometry.topology import edges_with_opposite_vertices
 from nr3d.losses import laplacian_loss, silhouette_iou_loss, smoothness_loss
 from nr3d.training.averaging import averaged_copy, update_average
 from nr3d.training.captured_steps import CapturedStepModule
+from nr3d.training.colors import check_colors, color_renderer, compare_colors
 from nr3d.training.run_folder import collect_versions
 from nr3d.training.schedule import Schedule
 from nr3d.training.scores import CategoryMean, score_views
@@ -35,11 +37,14 @@ class LossWeights:
             depends on the template. 0 leaves it out.
         laplacian: Weight of the distance of vertices from the middle of their neighbours; summed
             over vertices. 0 leaves it out.
+        color: Weight of the L1 distance of vertex colours to another view, for models that predict
+            them (`model.colors`); those need one above 0. It moves no vertex.
     """
 
     silhouette: float = 1.0
     smoothness: float = 0.0
     laplacian: float = 0.0
+    color: float = 0.0
 
     def __post_init__(self) -> None:
         for name, weight in vars(self).items():
@@ -53,7 +58,8 @@ class ReconstructionModule(CapturedStepModule):
     renders a/a, b/a, a/b, b/b.
 
     Args:
-        model: Images [B, 4, H, W] in [0, 1] -> Mesh; has `parameter_groups()`.
+        model: Images [B, 4, H, W] in [0, 1] -> Mesh; has `parameter_groups()`, and may have
+            `colors`: images -> RGB of the vertices in [0, 1], [B, V, 3].
         renderer: Has `silhouettes(mesh, eyes)` -> [B, N, H, W], and may have `set_step(step,
             max_steps=M)`, which is called before every training step.
         weights: Weights of the losses.
@@ -67,6 +73,10 @@ class ReconstructionModule(CapturedStepModule):
 
     Attributes:
         category_scores: Mean of each category in the last validation, NaN where there is none. [C]
+
+    Raises:
+        ValueError: If the model predicts colours without a weight for them, or a weight is given
+            for colours that it does not predict or the renderer's camera cannot draw.
 
     Source: Kato et al. 2018, single-image reconstruction.
     """
@@ -100,11 +110,22 @@ class ReconstructionModule(CapturedStepModule):
         self._edges: Tensor | None = None
         self._reconstruct: Callable[[Tensor], Mesh] = model.forward
         self._compare = compare_views
+        network = getattr(model, "colors", None)
+        check_colors(predicts=network is not None, weight=weights.color)
+        self._paint: Callable[[Tensor], Tensor] | None = network and network.forward
+        if network is not None:
+            self._compare_colors = partial(compare_colors, color_renderer(renderer))
 
     def forward(self, images: Tensor) -> Mesh:
         """Reconstruct one mesh per image, for others to see. [B, 4, H, W] -> vertices [B, V, 3]"""
         mesh: Mesh = (self.model if self.averaged is None else self.averaged)(images)
         return mesh
+
+    def predict_colors(self, images: Tensor) -> Tensor | None:
+        """Predict RGB of the vertices that `forward` gives, in [0, 1], or None. [B, V, 3]"""
+        model = self.model if self.averaged is None else self.averaged
+        network = getattr(model, "colors", None)
+        return None if network is None else network(images)
 
     def training_step(self, batch: MultiViewBatch, batch_index: int) -> Tensor:
         """Give the weighted loss of one batch of objects with a few views each."""
@@ -115,10 +136,14 @@ class ReconstructionModule(CapturedStepModule):
 
     def compute_losses(self, batch: MultiViewBatch) -> dict[str, Tensor]:
         """Give the losses of a batch by name, and their weighted sum as `loss`."""
-        mesh = self._reconstruct(batch.images.flatten(0, 1))  # [B * N, V, 3]
+        images = batch.images.flatten(0, 1)
+        mesh = self._reconstruct(images)  # [B * N, V, 3]
         surface = tuple(name for name in SURFACE_LOSSES if getattr(self.weights, name) > 0)
         edges = self._edges_of(mesh) if surface else None
         losses = self._compare(self.renderer, mesh, batch.images, batch.eyes, edges, surface)
+        if self._paint is not None:
+            colors = self._paint(images)
+            losses["color"] = self._compare_colors(mesh, colors, batch.images, batch.eyes)
         loss = sum(getattr(self.weights, name) * value for name, value in losses.items())
         assert isinstance(loss, Tensor)
         return {**losses, "loss": loss}
@@ -127,6 +152,8 @@ class ReconstructionModule(CapturedStepModule):
         """Compile what a training step computes; validation and checkpoints stay as they are."""
         self._reconstruct = torch.compile(self.model.forward)
         self._compare = torch.compile(compare_views)
+        if self._paint is not None:
+            self._paint = torch.compile(self._paint)
 
     def validation_step(self, batch: MultiViewBatch, batch_index: int) -> None:
         """Collect the voxel IoU of every view."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nr3d.losses import LOSSES, laplacian_loss, silhouette_iou_loss, smoothness_loss
+from nr3d.losses import LOSSES, color_loss, laplacian_loss, silhouette_iou_loss, smoothness_loss
 
 Truth = Callable[[str], dict[str, np.ndarray]]
 
@@ -19,6 +19,7 @@ def test_the_table_names_the_losses() -> None:
         "silhouette": silhouette_iou_loss,
         "smoothness": smoothness_loss,
         "laplacian": laplacian_loss,
+        "color": color_loss,
     }
 
 
