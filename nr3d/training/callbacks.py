@@ -22,6 +22,8 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from nr3d.data.batch import MultiViewBatch
+from nr3d.renderer import VertexColors
+from nr3d.training.colors import color_renderer
 from nr3d.training.module import ReconstructionModule
 from nr3d.visualize import image_grid, save_png
 
@@ -31,7 +33,7 @@ SHOWN = {"train/loss": "loss", "val/iou": "val IoU"}
 
 
 class ImageGrids(pl.Callback):
-    """Write input | target | rendered of the first validation objects as step_<n>.png.
+    """Write input | target | rendered (| colours) of the first validation objects as step_<n>.png.
 
     The input is the object's first view, target and rendered are seen from the same view.
     """
@@ -61,20 +63,25 @@ class ImageGrids(pl.Callback):
 def reconstruction_grid(
     module: ReconstructionModule, batch: MultiViewBatch, *, num_objects: int
 ) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Draw input | target | rendered, a row per object. [H', W', 3] in [0, 1]"""
+    """Draw input | target | rendered, a row per object. [H', W', 3] in [0, 1]
+
+    Models that predict colours have a fourth column, `colours`, drawn from the same eye.
+    """
     images = batch.images[:num_objects, 0]  # [B, 4, H, W]
     mesh = module(images)
-    rendered = module.renderer.silhouettes(mesh, batch.eyes[:num_objects, :1])  # type: ignore[operator]
-    columns = torch.stack(
-        [
-            images[:, :3],
-            images[:, 3:].expand(-1, 3, -1, -1),
-            rendered[:, :1].expand(-1, 3, -1, -1).to(images.dtype),
-        ],
-        dim=1,
-    )  # [B, 3, 3, H, W]
-    cells = columns.permute(0, 1, 3, 4, 2).float().cpu().numpy()
-    return image_grid(cells, titles=("input", "target", "rendered"))
+    eyes = batch.eyes[:num_objects, :1]
+    rendered = module.renderer.silhouettes(mesh, eyes)  # type: ignore[operator]
+    columns = {
+        "input": images[:, :3],
+        "target": images[:, 3:].expand(-1, 3, -1, -1),
+        "rendered": rendered[:, :1].expand(-1, 3, -1, -1).to(images.dtype),
+    }
+    colors = module.predict_colors(images)
+    if colors is not None:
+        drawn = color_renderer(module.renderer).colors(mesh, eyes, VertexColors(colors))
+        columns["colours"] = drawn[:, 0].to(images.dtype)
+    cells = torch.stack(list(columns.values()), dim=1)  # [B, 3 or 4, 3, H, W]
+    return image_grid(cells.permute(0, 1, 3, 4, 2).float().cpu().numpy(), titles=list(columns))
 
 
 class Progress(pl.Callback):

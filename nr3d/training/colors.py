@@ -50,12 +50,19 @@ def color_renderer(renderer: nn.Module) -> NeuralRenderer:
 
 
 def compare_colors(
-    renderer: NeuralRenderer, mesh: Mesh, colors: Tensor, images: Tensor, eyes: Tensor
+    renderer: NeuralRenderer,
+    mesh: Mesh,
+    colors: Tensor,
+    images: Tensor,
+    eyes: Tensor,
+    *,
+    ahead: int = 1,
 ) -> Tensor:
     """Give the L1 distance of predicted colours to those in another view of the object.
 
-    What view n of an object gave is drawn as view n + 1 shows it, the last as the first does; with
-    two views each is the other's second. The mesh counts as fixed: colours move no vertex.
+    What view n of an object gave is drawn as view n + `ahead` shows it, beginning anew after the
+    last; with two views each is the other's second. The mesh counts as fixed: colours move no
+    vertex.
 
     Args:
         renderer: Of `color_renderer`.
@@ -63,14 +70,15 @@ def compare_colors(
         colors: Of their vertices, RGB in [0, 1]. [B * N, V, 3]
         images: RGB times coverage, and coverage, in [0, 1]. [B, N, 4, H, W]
         eyes: [B, N, 3]
+        ahead: How many views further on.
 
     Returns:
         `color_loss`, a scalar; its gradient reaches `colors` and nothing else.
     """
     fixed = Mesh(mesh.vertices.detach(), mesh.faces)
-    views = eyes.roll(-1, dims=1).flatten(0, 1)[:, None]  # [B * N, 1, 3]
+    views = eyes.roll(-ahead, dims=1).flatten(0, 1)[:, None]  # [B * N, 1, 3]
     appearance = VertexColors(colors)
     drawn = renderer.render(fixed, views, outputs=("colors", "silhouettes"), appearance=appearance)
     assert drawn.colors is not None and drawn.silhouettes is not None
     predicted = torch.cat([drawn.colors[:, 0], drawn.silhouettes], dim=1)
-    return color_loss(predicted, images.roll(-1, dims=1).flatten(0, 1).to(predicted.dtype))
+    return color_loss(predicted, images.roll(-ahead, dims=1).flatten(0, 1).to(predicted.dtype))

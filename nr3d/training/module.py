@@ -38,7 +38,7 @@ class LossWeights:
         laplacian: Weight of the distance of vertices from the middle of their neighbours; summed
             over vertices. 0 leaves it out.
         color: Weight of the L1 distance of vertex colours to another view, for models that predict
-            them (`model.colors`); those need one above 0. It moves no vertex.
+            them (`model.colors`); those need one above 0. It moves no vertex (docs/colors.md).
     """
 
     silhouette: float = 1.0

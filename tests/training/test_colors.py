@@ -20,6 +20,7 @@ from nr3d.renderer import NeuralRenderer, SoftRenderer
 from nr3d.training.colors import color_renderer, compare_colors
 from nr3d.training.module import LossWeights, ReconstructionModule
 from nr3d.training.schedule import Schedule
+from nr3d.visualize import PADDING, TITLE_HEIGHT
 from tests.training.conftest import IMAGE_SIZE
 from tests.training.runs import Train, assert_same_weights, only_run, train_tiny, weights
 
@@ -112,6 +113,12 @@ def test_colours_resume_and_are_written(train: Train) -> None:
     assert train("name=parts", "resume=last", *settings, "trainer.max_steps=6") == 0
     assert_same_weights(only_run("whole"), only_run("parts"))
     _, module, _ = load_trained(last("whole"))
+    with Image.open(only_run("whole") / "images" / "step_0000006.png") as grid:
+        num_columns = (grid.width - PADDING) // (IMAGE_SIZE + PADDING)
+        first = PADDING + 3 * (IMAGE_SIZE + PADDING)
+        cells = np.asarray(grid)[PADDING + TITLE_HEIGHT :, first : first + IMAGE_SIZE].astype(int)
+    assert num_columns == 4
+    assert (cells.max(axis=-1) - cells.min(axis=-1)).max() > 20  # colours, not grey
     rgba = np.zeros((IMAGE_SIZE, IMAGE_SIZE, 4), dtype=np.uint8)
     rgba[4:12, 3:13] = [200, 60, 30, 255]
     Image.fromarray(rgba).save("photo.png")
