@@ -80,7 +80,8 @@ def test_broken_objects_are_skipped_by_name(
     index = read_index(path)
     assert index.ids == ("job 0", "job 1", "job 3", "job 4")
     assert index.header.card["skipped"] == "1" and "hollow" in index.header.card
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["out.h5", "tiny_recipe.py"]
+    left = {file.name for file in tmp_path.iterdir()} - {"__pycache__"}
+    assert left == {"out.h5", "tiny_recipe.py"}
 
 
 @pytest.mark.parametrize(
