@@ -2,10 +2,10 @@
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
-BENCHES := $(filter-out bench_gradients,$(basename $(notdir $(wildcard benchmarks/bench_*.py))))
+TIMED := $(filter-out bench_colors bench_gradients bench_quality,$(basename $(notdir $(wildcard benchmarks/bench_*.py))))
 NATIVE := $(wildcard csrc/*.h csrc/*.cpp csrc/*.cu)
 
-.PHONY: help setup train test check format lint types bench bench-gradients floor clean
+.PHONY: help setup train test check format lint types bench bench-gradients bench-quality floor clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -43,11 +43,14 @@ types: setup  ## check types, strictly
 	touch $@
 
 bench: .venv/installed-peers  ## time the renderer beside its peers
-	for name in $(BENCHES); do \
+	for name in $(TIMED); do \
 	    OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
 
 bench-gradients: setup  ## what each gradient is worth, an hour or two; needs data/furniture.h5
 	$(BIN)/python -m benchmarks.bench_gradients $(ARGS)
+
+bench-quality: setup  ## docs/results.md: the recipes on openhome and pybullet; a GPU, or days
+	$(BIN)/python -m benchmarks.bench_quality $(ARGS)
 
 floor: setup  ## run the quick tests with the oldest torch that is supported
 	test -x .venv-floor/bin/python || $(PYTHON) -m venv .venv-floor
