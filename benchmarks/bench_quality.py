@@ -108,7 +108,7 @@ class Plan:
             f"name={self.name(training)}",
             f"seed={training.seed}",
             f"trainer.max_steps={self.steps}",
-            f"trainer.validate_every={max(1, self.steps // 10)}",
+            f"trainer.validate_every={max(1, self.steps // 4)}",
             f"dataset.batch_size={self.batch_size}",
             "resume=auto",
             *training.overrides,
