@@ -1,4 +1,4 @@
-"""The command line: nr3d train | evaluate | report | reconstruct | render | ...
+"""The command line: nr3d train | evaluate | report | export | reconstruct | render | ...
 
 Exit codes: 0 done; 1 a defect, with its traceback; 2 wrong input, one line that says what; 130
 stopped by a signal, the state saved.
@@ -66,6 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_report(commands)
+    _add_export(commands)
     _add_reconstruct(commands)
     _add_render(commands)
     _add_compare(commands)
@@ -129,6 +130,12 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="runs/NAME/TIME")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the page")
     parser.add_argument("--objects", type=int, default=3, help="per gallery, 0 for none (3)")
+
+
+def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "export", _export, "write the weights of a run as a small file")
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint, or the folder of a run")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the file, x.ckpt")
 
 
 def _add_reconstruct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -223,6 +230,14 @@ def _report(arguments: argparse.Namespace) -> int:
 
     page = compare_runs(arguments.runs, arguments.output, objects=arguments.objects)
     print(f"wrote {page}")
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from nr3d.training.release import export_weights
+
+    size = export_weights(arguments.checkpoint, arguments.output)
+    print(f"wrote {arguments.output}: {size / 2**20:.1f} MiB, half precision")
     return 0
 
 

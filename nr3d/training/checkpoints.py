@@ -162,14 +162,19 @@ def load_model_weights(model: nn.Module, checkpoint: Mapping[str, Any], path: Pa
     Raises:
         ValueError: If the checkpoint is of another model; the message names what differs.
     """
+    stored = model_weights(checkpoint)
+    check_weights(model, stored, path)
+    model.load_state_dict(stored)
+
+
+def model_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Give the weights of a checkpoint's model: their mean (trainer.ema) where there is one."""
     state: Mapping[str, Tensor] = checkpoint["state_dict"]
     is_averaged = any(key.startswith(AVERAGED_PREFIX) for key in state)
     prefix = AVERAGED_PREFIX if is_averaged else MODEL_PREFIX
-    stored = {
+    return {
         key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
     }
-    check_weights(model, stored, path)
-    model.load_state_dict(stored)
 
 
 def check_weights(model: nn.Module, stored: Mapping[str, Tensor], path: Path) -> None:
