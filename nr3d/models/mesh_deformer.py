@@ -14,7 +14,6 @@ from nr3d.geometry import Mesh, icosphere
 from nr3d.models.colors import VertexColorNetwork
 from nr3d.models.decoder import DeformationDecoder
 from nr3d.models.encoder import KatoEncoder, SmallEncoder
-from nr3d.models.mirror import mirrored_icosphere, symmetrise
 from nr3d.models.residual import ResidualEncoder
 from nr3d.models.resnet import ResNet18Encoder
 
@@ -38,8 +37,6 @@ class MeshDeformer(nn.Module):
         subdivisions: Of the icosphere: 3 gives 642 vertices and 1280 faces.
         decoder_widths: Widths of the decoder's hidden layers.
         free_zero_coordinates: Let template coordinates that are exactly zero move.
-        symmetric: Reconstruct shapes that the plane x = 0 cuts into mirror images: every vertex is
-            the mean of itself and of its opposite's mirror image.
         initialisation: First weights of encoder and decoder: `lecun` as in Kato et al. 2018, or
             `torch`, as the layers come.
         centroid_rate: Multiplies the learning rate of the centroid's head.
@@ -57,7 +54,6 @@ class MeshDeformer(nn.Module):
     """
 
     faces: Tensor
-    opposite: Tensor | None
 
     def __init__(
         self,
@@ -68,7 +64,6 @@ class MeshDeformer(nn.Module):
         subdivisions: int = 3,
         decoder_widths: Sequence[int] = (1024, 2048),
         free_zero_coordinates: bool = False,
-        symmetric: bool = False,
         initialisation: str = "lecun",
         centroid_rate: float = 0.1,
         channels_last: bool = True,
@@ -76,11 +71,7 @@ class MeshDeformer(nn.Module):
     ) -> None:
         super().__init__()
         check_choice("MeshDeformer", "encoder", encoder, ENCODERS)
-        opposite: Tensor | None = None
-        if symmetric:
-            template, faces, opposite = mirrored_icosphere(subdivisions)
-        else:
-            template, faces = icosphere(subdivisions)
+        template, faces = icosphere(subdivisions)
         check_range("MeshDeformer", "centroid_rate", centroid_rate, at_least=0)
         encode = ENCODERS[encoder](
             in_channels=in_channels, image_size=image_size, initialisation=initialisation
@@ -95,7 +86,6 @@ class MeshDeformer(nn.Module):
             initialisation=initialisation,
         )
         self.register_buffer("faces", faces, persistent=False)
-        self.register_buffer("opposite", opposite, persistent=False)
         self.centroid_rate = centroid_rate
         self.in_channels = in_channels
         self.image_size = image_size
@@ -126,10 +116,7 @@ class MeshDeformer(nn.Module):
         check_tensor("MeshDeformer", "images", images, shape=shape, dtypes=dtypes, like=self.faces)
         images = images.to(self.decoder.template.dtype)
         features = self.encoder(images.contiguous(memory_format=self.layout))
-        vertices = self.decoder(features)
-        if self.opposite is not None:
-            vertices = symmetrise(vertices, self.opposite)
-        return Mesh(vertices, self.faces)
+        return Mesh(self.decoder(features), self.faces)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Give all parameters as optimizer groups; `lr_scale` multiplies the learning rate.

@@ -11,7 +11,6 @@ from torch import Tensor
 from nr3d.geometry import icosphere
 from nr3d.models import MODELS, MeshDeformer
 from nr3d.models.mesh_deformer import ENCODERS
-from nr3d.models.mirror import mirrored_icosphere
 
 
 def tiny(**settings: Any) -> MeshDeformer:
@@ -59,29 +58,6 @@ def test_the_centroid_learns_at_a_tenth() -> None:
     assert [id(p) for p in slow["params"]] == [id(p) for p in model.decoder.centroid.parameters()]
     grouped = sorted(id(parameter) for group in (fast, slow) for parameter in group["params"])
     assert grouped == sorted(id(parameter) for parameter in model.parameters())
-
-
-@pytest.mark.parametrize("subdivisions", [0, 2, 3])
-def test_the_mirrored_template(subdivisions: int) -> None:
-    vertices, faces, opposite = mirrored_icosphere(subdivisions)
-    flipped = vertices * torch.tensor([-1.0, 1.0, 1.0])
-    torch.testing.assert_close(vertices[opposite], flipped, rtol=0, atol=1e-6)
-    assert torch.equal(opposite[opposite], torch.arange(len(vertices)))
-    corners = vertices[faces]
-    normals = (corners[:, 1] - corners[:, 0]).cross(corners[:, 2] - corners[:, 0], dim=-1)
-    assert ((normals * corners.mean(dim=1)).sum(dim=-1) > 0).all()  # outwards, as the icosphere's
-    mirrored = {frozenset(face) for face in opposite[faces].tolist()}
-    assert mirrored == {frozenset(face) for face in faces.tolist()}
-
-
-def test_symmetric_meshes_are_their_own_mirror_images(images: Tensor) -> None:
-    model = tiny(symmetric=True, free_zero_coordinates=True)
-    vertices = model(images).vertices
-    assert model.opposite is not None
-    flipped = vertices[:, model.opposite] * torch.tensor([-1.0, 1.0, 1.0])
-    assert torch.equal(vertices, flipped)
-    assert vertices[..., 0].abs().max() > 0.1
-    assert vertices.abs().max() < 0.5
 
 
 def test_the_rate_of_the_centroid_and_the_first_weights_are_choices() -> None:
