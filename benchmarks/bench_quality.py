@@ -37,11 +37,10 @@ RECIPES = ("kato2018", "softras2019", "nr3d")
 OURS = RECIPES[-1]
 DATASETS = ("openhome", "pybullet")
 BASELINES = ("sphere", "mean_shape", "nearest")
-OF_DATASET = {("pybullet", OURS): ("model.symmetric=false",)}  # its objects have no such plane
 ABLATIONS = {
     "two views of each object": ("dataset.views_per_object=2",),
     "Kato's encoder": ("use.model=kato",),
-    "shapes without symmetry": ("model.symmetric=false",),
+    "colours of inputs as they are": ("dataset.color_jitter=0.0", "dataset.grayscale=0.0"),
     "rate 0.0001, no warm-up, no cosine": (
         "optimizer.lr=0.0001",
         "trainer.warm_up=0.0",
@@ -62,8 +61,8 @@ class Training:
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        """What its dataset and its ablation change."""
-        return (*OF_DATASET.get((self.dataset, self.recipe), ()), *ABLATIONS.get(self.change, ()))
+        """What its ablation changes."""
+        return ABLATIONS.get(self.change, ())
 
 
 class Plan:

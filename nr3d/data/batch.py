@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+
+from nr3d.data.augmentation import change_colors
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class MultiViewBatch:
             bool [B, R, R, R]
         category: Index into the categories of the file. [B], int64
         object_index: Row of the object in the file. [B], int64
+        color_changes: What `change_colors` does to each image before a model sees it; None for
+            nothing. [B, N, 3, 3], float32
     """
 
     images: Tensor
@@ -28,9 +32,16 @@ class MultiViewBatch:
     voxels: Tensor | None
     category: Tensor
     object_index: Tensor
+    color_changes: Tensor | None = None
 
     def __len__(self) -> int:
         return int(self.images.shape[0])
+
+    def inputs(self) -> Tensor:
+        """Give the images as a model is to see them, after `to_float`. [B, N, 4, H, W]"""
+        if self.color_changes is None:
+            return self.images
+        return change_colors(self.images, self.color_changes)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> MultiViewBatch:
         """Move every tensor to `device`."""
@@ -48,8 +59,7 @@ class MultiViewBatch:
         """Turn uint8 images into float32 in [0, 1]; float images stay as they are."""
         if self.images.dtype != torch.uint8:
             return self
-        images = self.images.to(torch.float32).div_(255.0)
-        return MultiViewBatch(images, self.eyes, self.voxels, self.category, self.object_index)
+        return replace(self, images=self.images.to(torch.float32).div_(255.0))
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> MultiViewBatch:
         return MultiViewBatch(
@@ -58,4 +68,5 @@ class MultiViewBatch:
             voxels=None if self.voxels is None else function(self.voxels),
             category=function(self.category),
             object_index=function(self.object_index),
+            color_changes=None if self.color_changes is None else function(self.color_changes),
         )

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
+from nr3d.data.augmentation import ColorChanges
 from nr3d.data.batch import MultiViewBatch
 from nr3d.data.multiview import MultiViewDataset
+
+COLOR_STREAM = 1  # random numbers apart from those of objects and views
 
 
 class TrainingBatches(IterableDataset[MultiViewBatch]):
@@ -18,7 +23,8 @@ class TrainingBatches(IterableDataset[MultiViewBatch]):
 
     Worker w of W makes every W-th, and DataLoader takes from its workers in turn. Of the batch,
     which is the same for all processes, process `rank` of `num_ranks` gets its share, in
-    `num_parts` batches one after another. `same_step` makes every step the first.
+    `num_parts` batches one after another. `same_step` makes every step the first. How inputs change
+    their colours is drawn for the whole batch too.
     """
 
     def __init__(
@@ -34,6 +40,7 @@ class TrainingBatches(IterableDataset[MultiViewBatch]):
         num_ranks: int = 1,
         num_parts: int = 1,
         same_step: bool = False,
+        color_changes: ColorChanges | None = None,
     ) -> None:
         self.dataset = dataset
         self.pools = _pools(dataset, by_category=by_category)
@@ -45,6 +52,7 @@ class TrainingBatches(IterableDataset[MultiViewBatch]):
         self.num_ranks = num_ranks
         self.num_parts = num_parts
         self.same_step = same_step
+        self.color_changes = color_changes
 
     def __iter__(self) -> Iterator[MultiViewBatch]:
         worker = get_worker_info()
@@ -55,11 +63,18 @@ class TrainingBatches(IterableDataset[MultiViewBatch]):
     def at(self, number: int) -> MultiViewBatch:
         """Make this process's batch `number`: part number % num_parts of a step's."""
         step, part = divmod(number, self.num_parts)
-        objects, views = self._draw(0 if self.same_step else step)
+        step = 0 if self.same_step else step
+        objects, views = self._draw(step)
         size = self.batch_size // (self.num_ranks * self.num_parts)
         first = (self.rank * self.num_parts + part) * size
         mine = slice(first, first + size)
-        return self.dataset.read(objects[mine], views[mine], with_voxels=False)
+        batch = self.dataset.read(objects[mine], views[mine], with_voxels=False)
+        if self.color_changes is None:
+            return batch
+        matrices = self.color_changes.draw(
+            np.random.default_rng((self.seed, step, COLOR_STREAM)), views.shape
+        )
+        return replace(batch, color_changes=torch.from_numpy(matrices[mine]))
 
     def _draw(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         random = np.random.default_rng((self.seed, step))

@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from nr3d.checks import check_choice, check_count
+from nr3d.checks import check_choice, check_count, check_range
+from nr3d.data.augmentation import ColorChanges
 from nr3d.data.batch import MultiViewBatch
 from nr3d.data.batches import EvaluationBatches, TrainingBatches
 from nr3d.data.format import Index, keep_categories, read_index
@@ -47,6 +48,9 @@ class MultiViewDataModule(pl.LightningDataModule):
         val_objects: Validate on this many objects, spread over the split; None for all.
         eval_batch_size: Objects per evaluation batch, each with all its views.
         start_method: How workers start: fork, spawn or forkserver; None for the platform's way.
+        color_jitter: Training inputs have red, green and blue each multiplied by a random number
+            in [1 - color_jitter, 1 + color_jitter]; what they are compared with stays.
+        grayscale: Share of the training inputs that lose their colour.
         only: Names of the categories to train and evaluate on; None for all.
         resident: Where the images of training and validation are while training: `cuda` (the GPU
             that trains), `cpu`, `file`; `auto` takes the first of them that has room. The batches
@@ -69,6 +73,8 @@ class MultiViewDataModule(pl.LightningDataModule):
         eval_batch_size: int = 8,
         start_method: str | None = None,
         resident: str = "auto",
+        color_jitter: float = 0.0,
+        grayscale: float = 0.0,
         only: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
@@ -80,6 +86,8 @@ class MultiViewDataModule(pl.LightningDataModule):
         check_count(function, "eval_batch_size", eval_batch_size)
         check_choice(function, "sampling", sampling, SAMPLING)
         check_choice(function, "resident", resident, PLACES)
+        check_range(function, "color_jitter", color_jitter, at_least=0.0, at_most=1.0)
+        check_range(function, "grayscale", grayscale, at_least=0.0, at_most=1.0)
         if val_objects is not None:
             check_count(function, "val_objects", val_objects)
         if start_method is not None:
@@ -94,6 +102,7 @@ class MultiViewDataModule(pl.LightningDataModule):
         self.eval_batch_size = eval_batch_size
         self.start_method = start_method
         self.resident = resident
+        self.color_changes = ColorChanges(color_jitter, grayscale)
         self.only = None if only is None else tuple(only)
         self.start_step = 0
         self.accumulate = 1
@@ -159,7 +168,14 @@ class MultiViewDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[MultiViewBatch]:
         """Give the batches of the steps from `start_step` on, without end."""
-        rank, num_ranks = self._rank()
+        return self._loader(self.training_batches(*self._rank()), self.resident_images)
+
+    def training_batches(self, rank: int = 0, num_ranks: int = 1) -> TrainingBatches:
+        """Give one process's share of the batches of training; of a single process all.
+
+        Raises:
+            ValueError: If the batch size is no multiple of the shares and their parts.
+        """
         if self.batch_size % (num_ranks * self.accumulate):
             parts = f"{num_ranks} devices"
             if self.accumulate > 1:
@@ -168,7 +184,7 @@ class MultiViewDataModule(pl.LightningDataModule):
                 f"MultiViewDataModule: batch_size must be a multiple of the {parts}, "
                 f"got {self.batch_size}"
             )
-        batches = TrainingBatches(
+        return TrainingBatches(
             MultiViewDataset(
                 self.path, split="train", index=self.index, source=self.resident_images
             ),
@@ -181,8 +197,8 @@ class MultiViewDataModule(pl.LightningDataModule):
             num_ranks=num_ranks,
             num_parts=self.accumulate,
             same_step=self.overfit,
+            color_changes=None if self.color_changes.are_none else self.color_changes,
         )
-        return self._loader(batches, self.resident_images)
 
     def val_dataloader(self) -> DataLoader[MultiViewBatch]:
         """Give each object of the validation split once, or `val_objects` of them."""

@@ -136,13 +136,12 @@ class ReconstructionModule(CapturedStepModule):
 
     def compute_losses(self, batch: MultiViewBatch) -> dict[str, Tensor]:
         """Give the losses of a batch by name, and their weighted sum as `loss`."""
-        images = batch.images.flatten(0, 1)
-        mesh = self._reconstruct(images)  # [B * N, V, 3]
+        mesh = self._reconstruct(batch.inputs().flatten(0, 1))  # [B * N, V, 3]
         surface = tuple(name for name in SURFACE_LOSSES if getattr(self.weights, name) > 0)
         edges = self._edges_of(mesh) if surface else None
         losses = self._compare(self.renderer, mesh, batch.images, batch.eyes, edges, surface)
         if self._paint is not None:
-            colors = self._paint(images)
+            colors = self._paint(batch.images.flatten(0, 1))
             losses["color"] = self._compare_colors(mesh, colors, batch.images, batch.eyes)
         loss = sum(getattr(self.weights, name) * value for name, value in losses.items())
         assert isinstance(loss, Tensor)

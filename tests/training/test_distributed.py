@@ -22,6 +22,7 @@ from tests.training.conftest import IMAGE_SIZE
 
 ROOT = Path(__file__).resolve().parents[2]
 TWO = ("trainer.devices=2", "trainer.strategy=ddp")
+CHANGED = ("dataset.color_jitter=0.4", "dataset.grayscale=0.5")
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 
 
@@ -95,12 +96,12 @@ def assert_agrees(one: str, other: str) -> None:
 
 
 def test_two_processes_are_one_and_go_on_as_one(tiny_dataset: Path) -> None:
-    assert main(["train", *arguments(tiny_dataset, "name=one")]) == 0
-    output = run_two((), arguments(tiny_dataset, "name=two", "trainer.max_steps=3"))
+    assert main(["train", *arguments(tiny_dataset, "name=one", *CHANGED)]) == 0
+    output = run_two((), arguments(tiny_dataset, "name=two", "trainer.max_steps=3", *CHANGED))
     assert output.count("step 3/3") == 1  # one process speaks
     assert output.count("images stay in cpu") == 1
     assert len(list(only_run("two").images.iterdir())) == 1
-    alone = ("name=two", "resume=last", "trainer.devices=1", "trainer.strategy=auto")
+    alone = ("name=two", "resume=last", "trainer.devices=1", "trainer.strategy=auto", *CHANGED)
     assert main(["train", *arguments(tiny_dataset, *alone)]) == 0
     assert_agrees("one", "two")
 

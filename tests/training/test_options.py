@@ -24,6 +24,8 @@ MEAN_IN_PARTS = (
     "trainer.clip_gradient=0.5",
     "trainer.warm_up=0.5",
     "trainer.cosine=true",
+    "dataset.color_jitter=0.4",
+    "dataset.grayscale=0.5",
 )
 
 
