@@ -131,10 +131,16 @@ def keep_objects(
     split: int,
     limit: int | None,
 ) -> list[str]:
-    """Keep the objects of one class and split that are not kept yet; give the names of all."""
+    """Keep the objects of one class and split that are not kept yet; give the names of all.
+
+    Objects kept of files that have changed since are made anew.
+    """
     with open_pair(source, synset, SPLITS[split]) as (images, voxels):
         count = len(images) if limit is None else min(limit, len(images))
         ids = [f"{synset}/{SPLITS[split]}/{number:05d}" for number in range(count)]
+        kinds = ("images", "voxels")
+        states = [source.state(f"{synset}_{SPLITS[split]}_{kind}.npz") for kind in kinds]
+        cache.expect(dict.fromkeys(ids, "; ".join(states)))
         if all(cache.has(id) for id in ids):
             return ids
         pairs: Iterator[tuple[NDArray[Any], NDArray[Any]]] = zip(images, voxels, strict=True)

@@ -75,6 +75,14 @@ class Source:
             return sorted(self._members)
         return sorted(path.name for path in self._place().iterdir() if path.is_file())
 
+    def state(self, name: str) -> str:
+        """Tell size and time of change of the file that a name is read from."""
+        file = self.path if self.path.is_file() else self._place() / name
+        if not file.is_file():
+            return "missing"
+        status = file.stat()
+        return f"{status.st_size} bytes, {status.st_mtime_ns} ns"
+
     @contextmanager
     def open(self, name: str) -> Iterator[Path]:
         """Give the path of a file for as long as it is used.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import multiprocessing
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +25,10 @@ from nr3d.data.partition import Partitioner, partition_by_name, partition_each
 from nr3d.data.writer import RecordCache, write_dataset
 
 MAX_REPORTED = 20
+OF_THE_MACHINE = {
+    getattr(errno, name) for name in "ENOSPC EDQUOT EMFILE ENFILE ENOMEM EROFS".split()
+}
+"""What fails for want of room or handles is no fault of the object."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,8 @@ def build_dataset(
 
     A broken object (ValueError or OSError) is skipped and reported by name; so is what the recipe
     warns about while it makes an object that stays. Finished objects are kept beside the file until
-    the end, so the same call goes on where a killed one stopped.
+    the end, so the same call goes on where a killed one stopped; it tries broken ones again, and
+    makes those anew whose job is another one than it was.
 
     Args:
         path: The dataset.
@@ -87,8 +94,10 @@ def build_dataset(
     Raises:
         ValueError: Not one object could be used, given splits are copies of each other, or what
             `partition` raises.
+        OSError: The disk is full, or the machine lacks something else.
     """
     cache = RecordCache(path, settings=f"{header.recipe}; categories {header.categories}")
+    cache.expect({job.id: json.dumps([job.category, job.settings]) for job in jobs})
     _make_all(cache, recipe=recipe, jobs=jobs, num_workers=num_workers)
     skipped = _reasons(jobs, cache.rejection)
     ids = [job.id for job in jobs if job.id not in skipped]
@@ -165,11 +174,14 @@ def _make_one(make_record: Callable[[Job], ObjectRecord], cache: RecordCache, jo
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             record = make_record(job)
-        if caught:  # kept first: an object that is there is not made again
-            cache.warn(job.id, "; ".join(dict.fromkeys(str(each.message) for each in caught)))
-        cache.save(record)
     except (ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+            raise
         cache.reject(job.id, f"{error}")
+        return
+    if caught:  # kept first: an object that is there is not made again
+        cache.warn(job.id, "; ".join(dict.fromkeys(str(each.message) for each in caught)))
+    cache.save(record)
 
 
 def _reasons(jobs: Sequence[Job], reason_of: Callable[[str], str | None]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -123,6 +124,7 @@ def run(module: ModuleType, argv: Sequence[str], *, prog: str | None = None) -> 
     if arguments.output is None and not (arguments.verify and has_source):
         parser.error("the following arguments are required: -o/--output")
     if not arguments.verify:
+        check_output(arguments.output)
         module.build(arguments)
         return Path(arguments.output)
     if has_source:
@@ -130,6 +132,28 @@ def run(module: ModuleType, argv: Sequence[str], *, prog: str | None = None) -> 
     if arguments.output is not None:
         module.verify(arguments.output)
     return Path(arguments.output or arguments.input)
+
+
+def check_output(path: Path) -> None:
+    """Check, before hours of work, that a file can be written.
+
+    Raises:
+        ValueError: The path is a folder, or nothing can be written beside it.
+    """
+    if path.is_dir():
+        raise ValueError(
+            f"dataset build: -o must be a file, got the folder {path}; name a file in it, "
+            f"as {path / 'data.h5'}"
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"dataset build: -o must be in a folder that can be written to, got {path} "
+            f"({error.strerror}); name another place"
+        ) from error
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -134,6 +134,24 @@ class RecordCache:
             shutil.rmtree(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         marker.write_text(settings)
+
+    def expect(self, sources: Mapping[str, str]) -> None:
+        """Forget which objects were rejected, and those that were made of another source.
+
+        Args:
+            sources: For each object what it is made of, in any words; kept for the next time.
+        """
+        file = self.folder / "sources.json"
+        before = json.loads(file.read_text()) if file.is_file() else {}
+        for id, source in sources.items():
+            target = self._file(id)
+            target.with_suffix(".json").unlink(missing_ok=True)
+            if before.get(id) != source:
+                target.unlink(missing_ok=True)
+                target.with_suffix(".warning.json").unlink(missing_ok=True)
+        work = file.with_suffix(f".{os.getpid()}.part")
+        work.write_text(json.dumps({**before, **sources}))
+        os.replace(work, file)
 
     def save(self, record: ObjectRecord) -> None:
         """Keep one object."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -11,8 +13,10 @@ import numpy as np
 import pytest
 
 from nr3d.data.building import Job, build_dataset
-from nr3d.data.format import read_index
+from nr3d.data.format import ObjectRecord, read_index
+from nr3d.data.multiview import MultiViewDataset
 from nr3d.data.recipes import build, find_recipe, load_recipe, load_recipe_file, recipe_names
+from nr3d.data.writer import RecordCache
 from tests.data.conftest import HEADER
 
 RECIPE = '''"""A recipe for the tests."""
@@ -120,8 +124,76 @@ def test_a_killed_build_goes_on(
             build_dataset(path, recipe=recipe, jobs=jobs(6), header=HEADER)
     assert module.CALLS == ["job 0", "job 1", "job 2", "job 3"] and not path.exists()
     build_dataset(path, recipe=recipe, jobs=jobs(6), header=HEADER)
-    assert module.CALLS[4:] == ["job 4", "job 5"]  # the broken one is not tried again
+    assert module.CALLS[4:] == [
+        "job 2",
+        "job 4",
+        "job 5",
+    ]  # somebody may have mended the broken one
     assert read_index(path).ids == ("job 0", "job 1", "job 3", "job 4", "job 5")
+
+
+def test_what_was_made_of_another_source_is_made_anew(
+    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out.h5"
+    module = load_recipe_file(recipe)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "make_record", interrupt_at(module, 4))
+        with pytest.raises(KeyboardInterrupt):
+            build_dataset(path, recipe=recipe, jobs=jobs(6), header=HEADER)
+    changed = [
+        replace(job, settings={"number": 7}) if job.id == "job 1" else job for job in jobs(4)
+    ]
+    del module.CALLS[:]
+    build_dataset(path, recipe=recipe, jobs=changed, header=HEADER)
+    assert module.CALLS == ["job 1", "job 2"]
+    assert (
+        MultiViewDataset(path, split="train").file.images(np.array([1]), np.array([[0]]))[
+            0, 0, 0, 3, 3
+        ]
+        == 7
+    )
+
+
+def test_a_full_disk_is_no_broken_object(
+    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out.h5"
+    save = RecordCache.save
+
+    def full(cache: RecordCache, record: ObjectRecord) -> None:
+        if record.id == "job 3":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(cache, record)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordCache, "save", full)
+        with pytest.raises(OSError, match="No space left on device"):
+            build_dataset(path, recipe=recipe, jobs=jobs(5), header=HEADER)
+    recipe.write_text(RECIPE.replace('ValueError("no faces")', 'OSError(errno.EMFILE, "too many")'))
+    recipe.write_text(recipe.read_text().replace("import sys", "import errno"))
+    full_of_handles = recipe.rename(tmp_path / "handles_recipe.py")
+    with pytest.raises(OSError, match="too many"):
+        build_dataset(path, recipe=full_of_handles, jobs=jobs(5), header=HEADER)
+    full_of_handles.rename(recipe).write_text(RECIPE)
+    build_dataset(path, recipe=recipe, jobs=jobs(5), header=HEADER)
+    assert read_index(path).ids == ("job 0", "job 1", "job 3", "job 4")
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("", r"-o must be a file, got the folder .*; name a file in it, as .*data.h5"),
+        (
+            "taken/s.h5",
+            r"-o must be in a folder that can be written to, got .*s.h5 .(Not a|File exists)",
+        ),
+    ],
+)
+def test_output_that_cannot_be_written(tmp_path: Path, output: str, message: str) -> None:
+    (tmp_path / "taken").touch()
+    with pytest.raises(ValueError, match=f"dataset build: {message}"):
+        build("synthetic", ["-o", str(tmp_path / output)])
 
 
 def test_what_a_recipe_warns_about_is_told_in_the_end(
