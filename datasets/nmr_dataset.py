@@ -12,11 +12,13 @@ where the folder holds for each class
     02691156/MODEL/image/0000.png ... 0023.png    64 x 64, on white
     02691156/MODEL/mask/0000.png ... 0023.png     64 x 64
     02691156/MODEL/cameras.npz                    world_mat_0 ..., camera_mat_0 ..., scale_mat_0 ...
-    02691156/MODEL/pointcloud.npz                 points [P, 3] (optional)
+    02691156/MODEL/pointcloud.npz                 points [P, 3], normals [P, 3]
 
 All 13 classes have to be there unless --synsets names some. --limit N takes the first N objects of
-each list. The source has no voxels: they are made of the points (cells with points, and what those
-enclose), so scores are near those of `nmr-voxel32` and not the same.
+each list. 10,000 of the points, with their normals, become the surfaces of the file. The source has
+no voxels: they are made of all points (cells with points, and what those enclose), so scores are
+near those of `nmr-voxel32` and not the same. Points are there for all objects or for none;
+--without-points leaves them out, and with them surfaces and voxels.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,19 +40,19 @@ from nr3d.data.foreign_cameras import MIRROR, eyes_of_poses
 from nr3d.data.format import SPLITS, Header, ObjectRecord
 from nr3d.data.npz_stream import read_npz
 from nr3d.data.png import from_white, read_png, shrink
+from nr3d.data.point_cloud import check_points, read_point_cloud, thinned
 from nr3d.data.point_grid import grid_of_points
 from nr3d.data.recipes import load_recipe, run
 from nr3d.data.split_lists import first_of_each, read_list, split_of_each
 from nr3d.data.synsets import check_folders, choose_synsets
 from nr3d.data.verify import verify_dataset
-from nr3d.geometry.camera import look_at, perspective
 from nr3d.geometry.converters import from_nmr_camera
 
+CLOUD = "pointcloud.npz"
 NUM_VIEWS = 24
 SIDE = 64
 VIEWING_ANGLE = 15.0
 ANGLE_TOLERANCE = 0.05  # degrees
-INSIDE_FROM = 0.9  # share of the points that the masks have to show
 LICENCE = "ShapeNet terms of use: non-commercial research (https://shapenet.org/terms)"
 
 
@@ -58,7 +61,8 @@ def cameras_of(path: Path) -> tuple[torch.Tensor, bool]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A camera is missing, has another angle, or does not look at the origin.
+        ValueError: A camera is missing, is no matrix of finite numbers, has another angle, or does
+            not look at the origin.
     """
     arrays = read_npz(path)
     missing = [f"world_mat_{view}" for view in range(NUM_VIEWS)]
@@ -69,6 +73,13 @@ def cameras_of(path: Path) -> tuple[torch.Tensor, bool]:
 
     def stack(name: str) -> torch.Tensor:
         found = [arrays.get(f"{name}_{view}", np.eye(4)) for view in range(NUM_VIEWS)]
+        for view, matrix in enumerate(found):
+            is_matrix = matrix.shape == (4, 4) and matrix.dtype.kind in "fiu"
+            if not is_matrix or not np.isfinite(matrix).all():
+                kind = "NaN or infinity" if is_matrix else f"{matrix.dtype} {list(matrix.shape)}"
+                raise ValueError(
+                    f"{path} must hold {name}_{view} of finite floats [4, 4], got {kind}"
+                )
         return torch.from_numpy(np.stack(found).astype(np.float64))
 
     intrinsics = stack("camera_mat")[:, :2, :3]
@@ -87,12 +98,15 @@ def cameras_of(path: Path) -> tuple[torch.Tensor, bool]:
 
 def images_of(folder: Path) -> NDArray[np.uint8]:
     """Read the 24 views of an object. uint8 [24, 4, 64, 64]"""
-    images = []
+    images, brightest = [], 0
     for view in range(NUM_VIEWS):
         file, mask_file = (folder / kind / f"{view:04d}.png" for kind in ("image", "mask"))
         colors = read_png(file, modes=("RGB", "RGBA"), size=(SIDE, SIDE))[..., :3]
         mask = read_png(mask_file, modes=("L", "RGB"), size=(SIDE, SIDE))[..., 0]
+        brightest = max(brightest, int(mask.max()))
         images.append(shrink(from_white(file, colors, mask), SIDE))
+    if 0 < brightest < 128:
+        raise ValueError(f"{folder / 'mask'} must be 255 where the object is, got {brightest}")
     return np.stack(images)
 
 
@@ -101,44 +115,49 @@ def make_record(job: Job) -> ObjectRecord:
     folder = Path(job.settings["folder"])
     eyes, mirrored = cameras_of(folder / "cameras.npz")
     images = images_of(folder)
-    voxels = None
-    if (folder / "pointcloud.npz").is_file():
-        arrays = read_npz(folder / "pointcloud.npz")
-        if "points" not in arrays or arrays["points"].shape[1:] != (3,):
-            raise ValueError(f"{folder / 'pointcloud.npz'} must hold points [P, 3], got none")
-        points = arrays["points"].astype(np.float32)
-        points = points * np.array(MIRROR, dtype=np.float32) if mirrored else points
-        check_points(folder, points, eyes, images[:, 3])
-        voxels = grid_of_points(points)
-    return ObjectRecord(
+    record = ObjectRecord(
         id=job.id,
         category=job.category,
         split=job.settings["split"],
         images=images,
         eyes=eyes.numpy(),
-        voxels=voxels,
+        voxels=None,
+    )
+    return with_points(record, folder / CLOUD, mirrored) if job.settings["points"] else record
+
+
+def with_points(record: ObjectRecord, file: Path, mirrored: bool) -> ObjectRecord:
+    """Add surface and voxels from a point cloud, whose frame is that of the cameras."""
+    points, normals = read_point_cloud(file)
+    if mirrored:  # a reflection does to normals what it does to points
+        points, normals = (array * np.float32(MIRROR) for array in (points, normals))
+    kept, kept_normals = thinned(file, points, normals, count=load_recipe("meshes").NUM_POINTS)
+    eyes = torch.from_numpy(record.eyes)
+    check_points(file, kept, eyes, record.images[:, 3], viewing_angle=VIEWING_ANGLE)
+    return replace(
+        record,
+        voxels=grid_of_points(points),
+        points=kept.astype(np.float16),
+        normals=kept_normals.astype(np.float16),
     )
 
 
-def check_points(
-    folder: Path, points: NDArray[np.float32], eyes: torch.Tensor, masks: NDArray[np.uint8]
-) -> None:
-    """Check that cameras and images belong together: points are seen where the masks are.
+def have_points(jobs: Sequence[Job]) -> bool:
+    """Tell whether objects have points; those that are missing altogether do not count.
 
     Raises:
-        ValueError: Too many points lie beside the masks.
+        ValueError: Some have and some have not.
     """
-    some = torch.from_numpy(points[:: max(1, len(points) // 1000)])
-    seen = perspective(look_at(some.expand(len(eyes), -1, -1), eyes), viewing_angle=VIEWING_ANGLE)
-    column = ((seen[..., 0] + 1) / 2 * SIDE).long().clamp(0, SIDE - 1)
-    row = ((1 - seen[..., 1]) / 2 * SIDE).long().clamp(0, SIDE - 1)
-    grown = torch.nn.functional.max_pool2d(torch.from_numpy(masks > 0)[:, None].float(), 3, 1, 1)
-    hits = grown[:, 0].flatten(1).gather(1, row * SIDE + column)
-    if float(hits.mean()) < INSIDE_FROM:
+    folders = {job.id: Path(job.settings["folder"]) for job in jobs}
+    there = [id for id, folder in folders.items() if folder.is_dir()]
+    without = [id for id in there if not (folders[id] / CLOUD).is_file()]
+    if 0 < len(without) < len(there):
         raise ValueError(
-            f"{folder}: the points of pointcloud.npz must lie on the masks as cameras.npz sees "
-            f"them, got {hits.mean():.0%} there; points and cameras are of different frames"
+            f"nmr_dataset: {CLOUD} must be there for all objects or for none, got {len(without)} "
+            f"of {len(there)} without: {', '.join(without[:3])}; get them, take those objects out "
+            "of their softras_*.lst, or pass --without-points"
         )
+    return not without
 
 
 def read_split(root: Path, synset: str) -> Mapping[str, int]:
@@ -162,6 +181,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what only this recipe understands."""
     parser.add_argument("-i", "--input", type=Path, metavar="FOLDER", help="NMR_Dataset, unpacked")
     parser.add_argument("--synsets", metavar="A,B", help="classes by number or name (default: all)")
+    parser.add_argument(
+        "--without-points", action="store_true", help="use no point clouds: no surfaces, no voxels"
+    )
 
 
 def build(arguments: argparse.Namespace) -> None:
@@ -172,13 +194,16 @@ def build(arguments: argparse.Namespace) -> None:
         for model, split in first_of_each(read_split(root, synset), arguments.limit):
             folder = str((root / synset / model).resolve())
             jobs.append(Job(f"{synset}/{model}", category, {"folder": folder, "split": split}))
+    points = not arguments.without_points and have_points(jobs)
+    jobs = [replace(job, settings={**job.settings, "points": points}) for job in jobs]
+    made = f"made of {CLOUD}" if points else "none"
     header = Header(
         categories=tuple(chosen.values()),
         viewing_angle=VIEWING_ANGLE,
         source="NMR_Dataset: Kato et al. 2018, prepared by Niemeyer et al. 2020 (DVR)",
         licence=LICENCE,
-        recipe="nmr_dataset",
-        card={"voxels": "made of pointcloud.npz"},
+        recipe="nmr_dataset, with surfaces" if points else "nmr_dataset",
+        card={"voxels": made, "surfaces": made},
     )
     load_recipe("meshes").build_from(
         arguments.output,
@@ -203,7 +228,7 @@ def verify_source(arguments: argparse.Namespace) -> None:
             masks = len(list(folder.glob("mask/*.png")))
             count.objects += 1
             count.images += images
-            count.voxels += (folder / "pointcloud.npz").is_file()
+            count.voxels += (folder / CLOUD).is_file()
             if images != NUM_VIEWS or masks != NUM_VIEWS:
                 count.problems.append(f"{model} has {images} images and {masks} masks")
             try:

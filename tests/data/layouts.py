@@ -146,11 +146,12 @@ def write_nmr(folder: Path, *, right_handed: bool = False) -> None:
         Image.fromarray(white).save(folder / f"image/{view:04d}.png")
         Image.fromarray(mask).save(folder / f"mask/{view:04d}.png")
     np.savez(folder / "cameras.npz", **cameras)
-    np.savez(folder / "pointcloud.npz", points=surface_points(), normals=np.zeros((1, 3)))
+    points, normals = surface()
+    np.savez(folder / "pointcloud.npz", points=points, normals=normals)
 
 
-def surface_points() -> Points:
-    """Spread points over the surface of the solid. [P, 3]"""
+def surface() -> tuple[Points, Points]:
+    """Spread points over the surface of the solid; give them and the normals there. [P, 3] each"""
     random = np.random.default_rng(0)
     vertices, faces = solid()
     weights = random.dirichlet(np.ones(3), size=(len(faces), 6000))
@@ -158,7 +159,10 @@ def surface_points() -> Points:
     hidden = np.zeros(len(points), dtype=bool)
     for low, high in BOXES:  # what another box covers is no surface
         hidden |= ((points > np.array(low) + 1e-6) & (points < np.array(high) - 1e-6)).all(axis=1)
-    return points[~hidden]
+    a, b, c = vertices[faces].transpose(1, 0, 2)
+    normals = np.cross(b - a, c - a)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    return points[~hidden], np.repeat(normals, 6000, axis=0)[~hidden]
 
 
 SHAPENET_SCALE = 1 / math.sqrt(1.0**2 + 0.8**2 + 0.6**2)  # ShapeNet's boxes have a diagonal of 1

@@ -10,8 +10,17 @@ import pytest
 import torch
 
 from nr3d.data.format import read_index
+from nr3d.data.multiview import ImageFile
 from nr3d.data.recipes import build
+from nr3d.data.verify import verify_dataset
 from nr3d.geometry import Mesh
+from nr3d.metrics import (
+    SampledSurface,
+    chamfer_l1,
+    f_score,
+    match_surfaces,
+    normal_consistency,
+)
 from nr3d.renderer import NeuralRenderer
 from tests.data import layouts
 from tests.data.layouts import CAR, COLOR
@@ -58,9 +67,43 @@ def test_nmr_dataset(tmp_path: Path, right_handed: bool) -> None:
     for split, text in (("train", "abc\n"), ("val", ""), ("test", "")):
         (root / CAR / f"softras_{split}.lst").write_text(text)
     argv = ["-i", str(root), "-o", str(tmp_path / "n.h5"), "--synsets", CAR, "--workers", "0"]
-    silhouettes, grids = agreement(build("nmr_dataset", argv), mirrored=right_handed)
+    path = build("nmr_dataset", argv)
+    silhouettes, grids = agreement(path, mirrored=right_handed)
     assert silhouettes > 0.97
     assert grids > 0.75  # every cell that the surface touches, not those whose centre is inside
+    verify_dataset(path)
+    surface = ImageFile(path).surfaces(np.array([0]))
+    assert surface is not None and read_index(path).num_points == 10_000
+    points, normals = (array[0].double().numpy() for array in surface)
+    if right_handed:  # back into the world in which `agreement` mirrors the solid
+        points, normals = points * [-1, 1, 1], normals * [-1, 1, 1]
+    check_on_the_solid(points, normals)
+
+
+def check_on_the_solid(points: layouts.Points, normals: layouts.Points) -> None:
+    """Check that all points lie on the surface of the solid, which normals leave, and cover it."""
+    step, rounding = 1e-3, 3e-4  # float16 moves a point by 1.3e-4 at most
+    assert is_inside(points - step * normals, grown_by=rounding).all()
+    assert not is_inside(points + step * normals, grown_by=-rounding).any()
+    np.testing.assert_allclose(np.abs(normals).max(axis=1), 1)  # its faces lie along the axes
+    every, theirs = (torch.from_numpy(array[::10]) for array in layouts.surface())
+    match = match_surfaces(
+        SampledSurface(torch.from_numpy(points), torch.from_numpy(normals)),
+        SampledSurface(every, theirs),
+    )
+    assert chamfer_l1(match) < 0.01 and normal_consistency(match) > 0.97
+    assert f_score(match, threshold=0.05) == 1.0
+
+
+def is_inside(
+    points: layouts.Points, *, grown_by: float
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    boxes = [
+        ((points > np.array(low) - grown_by) & (points < np.array(high) + grown_by)).all(axis=1)
+        for low, high in layouts.BOXES
+    ]
+    inside: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.any(boxes, axis=0)
+    return inside
 
 
 def test_r2n2(tmp_path: Path) -> None:

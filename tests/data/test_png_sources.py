@@ -97,6 +97,12 @@ def test_nmr_scale_mat_and_no_points(nmr: Path) -> None:
         ),
         (lambda all: all["world_mat_2"].__setitem__(0, -all["world_mat_2"][0]), "of one kind"),
         (lambda all: all.update(world_mat_1=np.array([{}])), "plain numbers, got .*pickle"),
+        (
+            lambda all: all.update(world_mat_1=np.eye(3)),
+            r"world_mat_1 of .*4\], got float64 \[3, 3",
+        ),
+        (lambda all: all.update(camera_mat_3=np.eye(4) * np.nan), "camera_mat_3 of .*, got NaN or"),
+        (lambda all: all.update(scale_mat_0=np.full((4, 4), "a")), "scale_mat_0 of .*, got <U1"),
     ],
 )
 def test_nmr_cameras_that_are_refused(
@@ -126,12 +132,36 @@ def test_nmr_images_that_are_refused(
     assert re.search(message, reason("nmr_dataset", nmr))
 
 
-def test_nmr_points_of_another_frame(nmr: Path) -> None:
+@pytest.mark.parametrize(
+    ("scale", "message"),
+    [
+        ([1, -1, 1], "must lie on the masks as the cameras see them and reach as far, got"),
+        ([1, 0.6, 0.6], r"and reach as far, got \d+% there and boxes 0.\d+ of half an image apart"),
+        ([0.5, 0.5, 0.5], "must hold points of longest side 1, got 0.5; they are of another frame"),
+    ],
+)
+def test_nmr_points_of_another_frame(nmr: Path, scale: list[float], message: str) -> None:
     file = nmr / CAR / "a/pointcloud.npz"
-    np.savez(file, points=layouts.surface_points() * [1, -1, 1])
-    assert "must lie on the masks as cameras.npz sees them" in reason("nmr_dataset", nmr)
-    np.savez(file, dots=np.zeros((4, 3)))
-    assert "must hold points [P, 3], got none" in reason("nmr_dataset", nmr)
+    with np.load(file) as arrays:
+        np.savez(file, points=arrays["points"] * scale, normals=arrays["normals"])
+    assert re.search(message, reason("nmr_dataset", nmr))
+
+
+def test_nmr_points_of_some_objects_only(nmr: Path) -> None:
+    copy(nmr / CAR / "a", nmr / CAR / "b")
+    (nmr / CAR / "b/pointcloud.npz").unlink()
+    with pytest.raises(ValueError, match=f"for all objects or for none, got 1 of 2 .*: {CAR}/b; "):
+        make("nmr_dataset", nmr)
+    (nmr / CAR / "softras_test.lst").write_text("")
+    index = read_index(make("nmr_dataset", nmr, "--without-points"))
+    assert index.num_points is None and index.resolution is None
+    assert index.header.card["surfaces"] == "none" and index.header.recipe == "nmr_dataset"
+
+
+def test_nmr_masks_of_ones(nmr: Path) -> None:
+    for file in (nmr / CAR / "a/mask").iterdir():
+        Image.fromarray((np.asarray(Image.open(file)) > 127).astype(np.uint8)).save(file)
+    assert "mask must be 255 where the object is, got 1" in reason("nmr_dataset", nmr)
 
 
 def test_nmr_splits_that_share_objects(nmr: Path) -> None:
