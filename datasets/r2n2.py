@@ -85,10 +85,11 @@ def read_eyes(file: Path) -> torch.Tensor:
     except ValueError as error:
         raise ValueError(f"{file} must hold numbers, got {error}") from error
     azimuth, elevation, roll, ratio, field = views.unbind(dim=1)
-    if bool((roll != 0).any()) or bool((field != FIELD).any()) or not bool((ratio > 0).all()):
+    fits = views.isfinite().all(dim=1) & (roll == 0) & (field == FIELD) & (ratio > 0)
+    if not bool(fits.all()):
         raise ValueError(
-            f"{file} must hold views without in-plane rotation, of field {FIELD:g} and a distance "
-            f"above 0, got {views[(roll != 0) | (field != FIELD) | (ratio <= 0)][0].tolist()}"
+            f"{file} must hold finite views without in-plane rotation, of field {FIELD:g} and a "
+            f"distance above 0, got {views[~fits][0].tolist()}"
         )
     return eye_from_angles(FURTHEST * ratio, elevation, -90.0 - azimuth)
 
@@ -98,8 +99,10 @@ def make_record(job: Job) -> ObjectRecord:
     folder = Path(job.settings["renderings"])
     eyes = read_eyes(folder / "rendering_metadata.txt")
     names = read_list(folder / "renderings.txt")
-    if len(names) != NUM_VIEWS:
-        raise ValueError(f"{folder / 'renderings.txt'} must name {NUM_VIEWS} images, got {names}")
+    if len(names) != NUM_VIEWS or len(set(names)) != NUM_VIEWS:
+        raise ValueError(
+            f"{folder / 'renderings.txt'} must name {NUM_VIEWS} different images, got {names}"
+        )
     voxels = centred(read_binvox(Path(job.settings["voxels"]))[::-1])
     images, masks = [], []
     for name in names:

@@ -20,6 +20,8 @@ SPLITS = ("train", "val", "test")
 FLAGS = {"hollow": 1}
 
 TEXT = h5py.string_dtype("utf-8")
+KINDS = {"eyes": "floats", "id": "text"}
+CODES = {"floats": "f", "integers": "iu", "text": "OS"}
 
 
 @dataclass(frozen=True)
@@ -185,11 +187,14 @@ def _check_rows(file: h5py.File, path: str | Path) -> None:
     for name, shape in wanted.items():
         if file[name].shape != shape:
             raise _layout_error(path, f"{name} of shape {list(shape)}", _describe(file[name]))
+        kind = KINDS.get(name, "integers")
+        if file[name].dtype.kind not in CODES[kind]:
+            raise _layout_error(path, f"{name} of {kind}", _describe(file[name]))
     if "voxels" in file:
         voxels = file["voxels"]
         side = voxels.shape[-1] if voxels.ndim else 0
-        if voxels.shape != (num_objects, side, side, side):
-            raise _layout_error(path, f"voxels [{num_objects}, R, R, R]", _describe(voxels))
+        if voxels.shape != (num_objects, side, side, side) or voxels.dtype != np.bool_:
+            raise _layout_error(path, f"voxels bool [{num_objects}, R, R, R]", _describe(voxels))
     _check_surfaces(file, path)
     num_categories = len(_categories(file))
     if not ((file["category"][:] >= 0) & (file["category"][:] < num_categories)).all():

@@ -114,6 +114,7 @@ def _facts(path: str | Path, index: Index) -> Table:
         "images": f"{num_objects} objects x {num_views} views, {height} x {width}",
         "file size": f"{Path(path).stat().st_size / 1e6:.1f} MB",
         "voxels": "none" if index.resolution is None else f"{index.resolution}^3",
+        "surfaces": "none" if index.num_points is None else f"{index.num_points} points",
         "camera": f"half angle {index.header.viewing_angle:g} degrees, "
         f"distance {distances.min():.3f} to {distances.max():.3f}",
         "source": index.header.source,

@@ -41,9 +41,11 @@ def load_photo(path: str | Path, *, image_size: int = 64) -> Tensor:
     if not transparent:
         coverage = _difference_to_background(colors, path)
     image = torch.cat([colors * coverage, coverage])  # [4, H, W]
+    if not bool((coverage >= COVERED).any()):
+        raise ValueError(f"load_photo: {path} must show an object, got a plain or empty image")
     if transparent and image.shape[1:] == (image_size, image_size):
         return image
-    return _frame(image, image_size, path)
+    return _frame(image, image_size)
 
 
 def _read(path: Path) -> tuple[Tensor, Tensor]:
@@ -84,12 +86,10 @@ def _difference_to_background(colors: Tensor, path: str | Path) -> Tensor:
     return ((difference - MASK_FROM) / (MASK_TO - MASK_FROM)).clamp(0, 1)
 
 
-def _frame(image: Tensor, image_size: int, path: str | Path) -> Tensor:
+def _frame(image: Tensor, image_size: int) -> Tensor:
     """Cut the object out and centre it on a square of `image_size`, `FRAMED` of it wide."""
     covered = image[3] >= COVERED
     rows, columns = covered.any(dim=1).nonzero(), covered.any(dim=0).nonzero()
-    if len(rows) == 0:
-        raise ValueError(f"load_photo: {path} must show an object, got a plain or empty image")
     top, bottom = int(rows[0]), int(rows[-1]) + 1
     left, right = int(columns[0]), int(columns[-1]) + 1
     side = max(1, round(max(bottom - top, right - left) / FRAMED))

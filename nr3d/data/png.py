@@ -62,9 +62,11 @@ def from_white(
         ValueError: The background is not white; the message names `path`.
     """
     outside = colors[alpha == 0]
-    if len(outside) and np.median(outside) < WHITE_FROM:
-        got = np.median(outside, axis=0).astype(int).tolist()
-        raise ValueError(f"image {path} must have a white background, got {got}")
+    if len(outside):
+        background = np.median(outside, axis=0)
+        if background.min() < WHITE_FROM:
+            got = background.astype(int).tolist()
+            raise ValueError(f"image {path} must have a white background, got {got}")
     coverage = alpha.astype(np.float32)
     product = colors.astype(np.float32) - (255 - coverage[..., None])
     product = product.clip(0, coverage[..., None])

@@ -21,10 +21,17 @@ def read_list(path: Path) -> list[str]:
 
     Raises:
         FileNotFoundError: There is no such file.
+        ValueError: It is no text.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"split list {path} not found")
-    return [line.strip() for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+        raise FileNotFoundError(f"list {path} not found")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"list {path} must be text in UTF-8, got {error}; copy it again"
+        ) from error
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def read_splits(path: Path) -> Splits:

@@ -106,6 +106,10 @@ def _possible(
     """Give the groups to compute, and what is to be said of those that nobody insists on."""
     train = data.dataset("train")
     missing = {}
+    if data.index.resolution is None:
+        missing["voxel"] = (
+            f"dataset {data.path} must have voxels for voxel IoU, got none; build it with voxels"
+        )
     if data.num_views < 2:
         missing["silhouette"] = (
             f"dataset {data.path} must have two views for unseen silhouettes, got 1"

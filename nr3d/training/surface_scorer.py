@@ -104,7 +104,7 @@ def missing_surfaces(dataset: MultiViewDataset) -> str:
     """Say that a file has no surfaces."""
     return (
         f"dataset {dataset.path} must have surface points for Chamfer distances, F-scores and "
-        "normals, got none; build it again"
+        "normals, got none; build it by a recipe that gives it surfaces (datasets/README.md)"
     )
 
 

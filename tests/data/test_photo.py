@@ -83,6 +83,8 @@ def test_no_object(tmp_path: Path) -> None:
         load_photo(save(tmp_path / "x.png", np.full((80, 80, 3), 7, dtype=np.uint8)))
     with pytest.raises(ValueError, match="must show an object"):
         load_photo(save(tmp_path / "y.png", np.zeros((80, 80, 4), dtype=np.uint8)))
+    with pytest.raises(ValueError, match="must show an object"):
+        load_photo(save(tmp_path / "z.png", np.zeros((64, 64, 4), dtype=np.uint8)))
 
 
 def test_not_an_image(tmp_path: Path) -> None:

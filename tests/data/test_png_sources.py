@@ -118,6 +118,11 @@ def test_nmr_cameras_that_are_refused(
         ("image/0003.png", Image.new("RGB", (32, 32)), "64 x 64 pixels .height x width., got 32 x"),
         ("image/0003.png", Image.new("L", (64, 64)), "must have the channels RGB or RGBA, got L"),
         ("image/0003.png", Image.new("RGB", (64, 64)), r"a white background, got \[0, 0, 0\]"),
+        (
+            "image/0003.png",
+            Image.new("RGB", (64, 64), (255, 255, 0)),
+            r"white background, got \[255, 255, 0",
+        ),
         ("mask/0003.png", Image.new("RGBA", (64, 64)), "channels L or RGB, got RGBA"),
         ("mask/0003.png", None, "0003.png not found"),
     ],
@@ -169,7 +174,7 @@ def test_nmr_splits_that_share_objects(nmr: Path) -> None:
     with pytest.raises(ValueError, match=r"got 1 that splits share: a \(train and val\); take"):
         make("nmr_dataset", nmr)
     (nmr / CAR / "softras_val.lst").unlink()
-    with pytest.raises(FileNotFoundError, match=r"split list .*softras_val.lst not found"):
+    with pytest.raises(FileNotFoundError, match=r"list .*softras_val.lst not found"):
         make("nmr_dataset", nmr)
 
 
@@ -228,16 +233,26 @@ def test_r2n2_cuts_80_to_20(r2n2: Path, capsys: pytest.CaptureFixture[str]) -> N
         ),
         (
             "rendering_metadata.txt",
+            "0 30 0 nan 25\n" * 24,
+            "a distance above 0, got [0.0, 30.0, 0.0, n",
+        ),
+        ("rendering_metadata.txt", "inf 30 0 0.8 25\n" * 24, "must hold finite views without"),
+        (
+            "rendering_metadata.txt",
             "0 x 0 0.8 25\n" * 24,
             "must hold numbers, got could not convert",
         ),
-        ("renderings.txt", "00.png\n", "must name 24 images, got "),
-        ("renderings.txt", "30.png\n" * 24, "30.png not found"),
+        ("renderings.txt", "00.png\n", "must name 24 different images, got "),
+        ("renderings.txt", "00.png\n" * 24, "must name 24 different images, got "),
+        ("renderings.txt", "".join(f"{view}.png\n" for view in range(30, 54)), "30.png not found"),
     ],
 )
 def test_r2n2_metadata_that_is_refused(r2n2: Path, file: str, content: str, message: str) -> None:
-    (r2n2 / "ShapeNetRendering" / CAR / "a/rendering" / file).write_text(content)
+    target = r2n2 / "ShapeNetRendering" / CAR / "a/rendering" / file
+    target.write_text(content)
     assert message in reason("r2n2", r2n2)
+    target.write_bytes(b"\xff\xfe")
+    assert f"{file} must be text in UTF-8, got" in reason("r2n2", r2n2)
 
 
 def test_r2n2_images_and_grids_that_are_refused(r2n2: Path) -> None:

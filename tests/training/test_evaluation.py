@@ -167,6 +167,14 @@ def test_what_cannot_be_computed_is_said_or_refused(tmp_path: Path) -> None:
     assert set(report.scores) == {"voxel_iou", "silhouette_iou"}
     (note,) = report.notes
     assert "old.h5 must have surface points for Chamfer distances, F-scores" in note
+    bare = write_tiny_dataset(tmp_path / "bare.h5", with_voxels=False)
+    without = MultiViewDataModule(path=str(bare))
+    report = evaluate(predict, without, split="test")
+    assert set(report.scores) == {"silhouette_iou"}
+    assert "bare.h5 must have voxels for voxel IoU, got none; build it with" in report.notes[0]
+    print_report(report, Console(file=io.StringIO()))
+    with pytest.raises(ValueError, match="evaluate: dataset .*bare.h5 must have voxels for voxel"):
+        evaluate(predict, without, split="test", metrics=["voxel"])
     with pytest.raises(ValueError, match="evaluate: dataset .*old.h5 must have surface points"):
         evaluate(predict, data, split="test", metrics=["voxel", "surface"])
     with pytest.raises(ValueError, match="metrics must be one of voxel, .*, got 'voxels'; did you"):
