@@ -20,7 +20,7 @@ def verify_dataset(path: str | Path) -> Index:
 
     Checks that everything can be read, ids are unique, each object is seen in some view, the
     background is black, no camera sits in the origin, no grid is empty, and surface samples lie
-    in the cube with unit normals.
+    in the cube (but for 0.02) with unit normals.
 
     Returns:
         The index of the file.
