@@ -34,6 +34,7 @@ from nr3d.data.archives import Source, check_md5
 from nr3d.data.assembling import assemble
 from nr3d.data.census import Count, report_source
 from nr3d.data.format import SPLITS, Header, ObjectRecord
+from nr3d.data.inverted_colors import ChannelSums, from_inverted
 from nr3d.data.npz_stream import NpzRows, open_npz
 from nr3d.data.recipes import load_recipe, run
 from nr3d.data.synsets import choose_synsets
@@ -45,18 +46,14 @@ MD5 = "cde0353519427992c1183232ebff74e8"
 FOLDER = "mesh_reconstruction"
 IMAGES = (24, 4, 64, 64)
 VOXELS = (32, 32, 32)
-BEYOND = 128  # colours may exceed alpha at the outline, where their own mask was another
-BEYOND_SHARE = 0.25
+EARLY = 32  # objects of an archive after which its channels are looked at, and again at its end
 LICENCE = "ShapeNet terms of use: non-commercial research (https://shapenet.org/terms)"
 
 
 def record_of_row(
     id: str, *, category: int, split: int, images: NDArray[np.uint8], voxels: NDArray[np.bool_]
 ) -> ObjectRecord:
-    """Turn what the files hold of one object into a record.
-
-    Colours are stored composited on white and inverted, alpha (1 - colour), so that the background
-    is 0; ours are alpha colour. Grids are stored as [y, x, 31 - z].
+    """Turn what the files hold of one object into a record; grids are stored as [y, x, 31 - z].
 
     Args:
         id: Unique name.
@@ -68,21 +65,12 @@ def record_of_row(
     Raises:
         ValueError: Channel 3 is not alpha.
     """
-    colors, alpha = images[:, :3], images[:, 3:]
-    beyond = colors.max(axis=1) > alpha[:, 0].astype(np.int64) + BEYOND
-    if beyond.sum() > BEYOND_SHARE * (images.max(axis=1) > 0).sum():
-        raise ValueError(
-            f"kato_npz: images of {id} must have the channels red, green, blue (inverted) and "
-            f"alpha, got {beyond.sum()} pixels with colours and no alpha; the channels are in "
-            "another order"
-        )
-    ours = np.concatenate([alpha - np.minimum(colors, alpha), alpha], axis=1)
     grid = from_nmr_frame(torch.from_numpy(voxels.copy())[None])[0]
     return ObjectRecord(
         id=id,
         category=category,
         split=split,
-        images=ours,
+        images=from_inverted(id, images),
         eyes=load_recipe("meshes").view_eyes().numpy(),
         voxels=np.ascontiguousarray(grid.numpy()),
     )
@@ -144,7 +132,11 @@ def keep_objects(
         if all(cache.has(id) for id in ids):
             return ids
         pairs: Iterator[tuple[NDArray[Any], NDArray[Any]]] = zip(images, voxels, strict=True)
+        sums = ChannelSums(images.path.name)
         for number, (image, grid) in enumerate(pairs):
+            sums.add(image)
+            if number + 1 in (EARLY, count):
+                sums.check()
             if number < count and not cache.has(ids[number]):
                 cache.save(
                     record_of_row(
@@ -224,9 +216,11 @@ def build(arguments: argparse.Namespace) -> None:
 
 def verify_source(arguments: argparse.Namespace) -> None:
     """Read every byte of the archive and count its objects."""
-    source = open_source(arguments)
+    source, chosen = open_source(arguments), choose_synsets("kato_npz", arguments.synsets)
+    if arguments.synsets is None:
+        check_names(source, chosen)
     counts = []
-    for synset, name in choose_synsets("kato_npz", arguments.synsets).items():
+    for synset, name in chosen.items():
         count = Count(synset, name)
         for split in SPLITS:
             with open_pair(source, synset, split) as (images, voxels):

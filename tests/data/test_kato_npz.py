@@ -203,6 +203,17 @@ def test_channels_in_another_order(source: Path) -> None:
         make(source)
 
 
+@pytest.mark.parametrize("order", [(3, 0, 1, 2), (0, 3, 1, 2), (0, 1, 3, 2)])
+def test_dark_objects_with_channels_in_another_order(source: Path, order: tuple[int, ...]) -> None:
+    images = np.zeros((3, 24, 4, 64, 64), np.uint8)
+    images[:, :, :, 20:40, 20:40] = np.array([230, 240, 220, 255])[:, None, None]
+    np.savez(source / f"{CAR}_train_images.npz", images[:, :, order])
+    with pytest.raises(ValueError, match="train_images.npz must have the .* in another order"):
+        make(source)
+    np.savez(source / f"{CAR}_train_images.npz", images)
+    make(source)
+
+
 def test_unknown_synsets(source: Path) -> None:
     with pytest.raises(
         ValueError, match="--synsets must be one of .*, got 'cra'; did you mean car"
@@ -213,6 +224,8 @@ def test_unknown_synsets(source: Path) -> None:
         ValueError, match="got the unknown synset of 00000001_train_images.npz; nam"
     ):
         build("kato_npz", ["-i", str(source), "-o", "x.h5"])
+    with pytest.raises(ValueError, match="got the unknown synset of 00000001_train_images.npz"):
+        build("kato_npz", ["-i", str(source), "--verify"])
 
 
 def test_missing_files_say_where_they_belong(source: Path) -> None:
