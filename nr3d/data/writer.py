@@ -124,13 +124,22 @@ class RecordCache:
     Args:
         path: The dataset that is being built.
         settings: What shapes the objects; a folder made with other settings is started again.
+
+    Raises:
+        ValueError: Something else has that name.
     """
 
     def __init__(self, path: str | Path, *, settings: str) -> None:
         path = Path(path)
         self.folder = path.with_name(path.name + ".objects")
         marker = self.folder / "settings.txt"
-        if self.folder.exists() and not (marker.is_file() and marker.read_text() == settings):
+        if self.folder.exists() and not marker.is_file():
+            if not self.folder.is_dir() or any(self.folder.iterdir()):
+                raise ValueError(
+                    f"dataset {path}: {self.folder} must be free for finished objects, got "
+                    "something that no build left there; move it or choose another name"
+                )
+        elif self.folder.exists() and marker.read_text() != settings:
             shutil.rmtree(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         marker.write_text(settings)

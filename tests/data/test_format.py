@@ -194,3 +194,14 @@ def test_cache_keeps_objects_and_forgets_other_settings(tmp_path: Path) -> None:
     again.save(replace(make_tiny_record(1), voxels=None))
     without = again.load("object 1 é")
     assert without is not None and without.voxels is None
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_the_cache_deletes_nothing_that_is_not_its_own(tmp_path: Path, kind: str) -> None:
+    taken = tmp_path / "a.h5.objects"
+    kept = taken if kind == "file" else taken / "thesis.tex"
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text("years of work")
+    with pytest.raises(ValueError, match=r"a\.h5\.objects must be free for finished objects"):
+        RecordCache(tmp_path / "a.h5", settings="one")
+    assert kept.read_text() == "years of work"
