@@ -46,6 +46,7 @@ from nr3d.training.captured_steps import CaptureSteps
 from nr3d.training.metrics_log import MetricsLog
 from nr3d.training.module import ReconstructionModule
 from nr3d.training.run_folder import RunFolder
+from nr3d.training.stopping import StopOnSignals
 from nr3d.training.trainer import TrainerSettings, make_trainer, quiet_lightning
 
 from .random_data import RandomImages, attach, make_random, write_hollow
@@ -178,7 +179,7 @@ def time_steps(config: Config, steps: int, is_random: bool) -> list[float]:
     )
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(Path(folder))
-        trainer = make_trainer(settings, run, [MetricsLog(run.metrics)])
+        trainer = make_trainer(settings, run, [MetricsLog(run.metrics)], StopOnSignals())
         times = StepTimes()
         # no bar, no checkpoints
         kept = [each for each in trainer.callbacks if isinstance(each, CaptureSteps)]

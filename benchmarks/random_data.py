@@ -17,7 +17,7 @@ import torch
 
 from nr3d.data.datamodule import MultiViewDataModule
 from nr3d.data.format import TEXT, Header
-from nr3d.data.writer import _write_attributes
+from nr3d.data.writer import write_attributes
 from nr3d.geometry import eye_from_angles
 
 NUM_VIEWS, SIZE = 24, 64
@@ -38,7 +38,7 @@ def write_hollow(path: Path, num_objects: int, *, image_size: int = SIZE) -> Pat
         file["category"] = (number % len(names)).astype(np.int32)
         file["split"] = (number % 20 == 19).astype(np.int8)
         file.create_dataset("id", data=[str(k) for k in number], dtype=TEXT)
-        _write_attributes(file, header)
+        write_attributes(file, header)
     return path
 
 

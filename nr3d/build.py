@@ -67,8 +67,21 @@ def check_config(config: Mapping[str, Any]) -> Config:
     _check_colors(sections)
     elsewhere = [f"{section}.{key}" for section, part in sections.items() for key in part]
     top = check_section("", config, RunSettings, extra=("use", *sections), elsewhere=elsewhere)
+    if Path(top["name"]).parts != (top["name"],) or top["name"] == "..":
+        raise ConfigError(f"name: must be the name of a folder in runs/, got {top['name']!r}")
     plain = {key: value for key, value in top.items() if key not in sections}
     return {**plain, **sections}
+
+
+def check_values(config: Mapping[str, Any]) -> None:
+    """Check what only the constructors know, such as ranges, without data and device.
+
+    Raises:
+        ConfigError: The first value that an object refuses.
+    """
+    _call("dataset", MultiViewDataModule, config["dataset"])
+    _call("wandb", WandbSettings, config["wandb"])
+    build_module(config).configure_optimizers()
 
 
 def build_renderer(config: Mapping[str, Any]) -> nn.Module:

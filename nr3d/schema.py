@@ -106,8 +106,9 @@ def _fit(value: Any, annotation: Any) -> tuple[bool, Any]:
         return False, value
     if annotation is type(None):
         return value is None, value
-    if isinstance(origin, type) and issubclass(origin, Sequence) and origin is not str:
-        return isinstance(value, list), value
+    if _is_list(origin):
+        length = _list_length(annotation)
+        return isinstance(value, list) and length in (None, len(value)), value
     return isinstance(origin, type) and isinstance(value, origin), value
 
 
@@ -115,6 +116,17 @@ def _options(annotation: Any) -> list[Any]:
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         return [leaf for part in typing.get_args(annotation) for leaf in _options(part)]
     return [annotation]
+
+
+def _is_list(origin: Any) -> bool:
+    return isinstance(origin, type) and issubclass(origin, Sequence) and origin is not str
+
+
+def _list_length(annotation: Any) -> int | None:
+    """Give how many values `tuple[X, Y]` has; None for lists of any length."""
+    parts = typing.get_args(annotation)
+    is_fixed = typing.get_origin(annotation) is tuple and Ellipsis not in parts
+    return len(parts) if is_fixed else None
 
 
 def _is_literal(annotation: Any) -> bool:
@@ -125,6 +137,9 @@ def _name(annotation: Any) -> str:
     names = {int: "an int", float: "a number", bool: "true or false", str: "a text"}
     if annotation is type(None):
         return "null"
+    if _is_list(typing.get_origin(annotation) or annotation):
+        length = _list_length(annotation)
+        return "a list" if length is None else f"a list of {length}"
     return names.get(annotation) or str(getattr(annotation, "__name__", annotation))
 
 

@@ -68,6 +68,26 @@ def test_train(capsys: pytest.CaptureFixture[str], arguments: list[str], message
     assert message in fails(capsys, "train", *arguments)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["renderer=soft", "renderer.sigma=0"], "SoftRenderer: sigma must be above 0, got 0.0"),
+        (["optimizer.lr=-1.0"], "optimizer: Invalid learning rate: -1.0"),
+        (["dataset.batch_size=0"], "batch_size must be at least 1, got 0"),
+        (["wandb.objects=-1"], "wandb: objects must be at least 0, got -1"),
+    ],
+)
+def test_print_refuses_what_training_would(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert message in fails(capsys, "train", *arguments, "--print")
+
+
+def test_a_machine_without_the_device(capsys: pytest.CaptureFixture[str], trained: Path) -> None:
+    error = fails(capsys, "train", *settings(trained), "trainer.devices=0")
+    assert "trainer: `Trainer(devices=0)` value is not a valid input" in error
+
+
 def test_dataset_that_does_not_fit(capsys: pytest.CaptureFixture[str], trained: Path) -> None:
     fit = settings(trained)
     error = fails(capsys, "train", *fit, "renderer.viewing_angle=30")

@@ -46,7 +46,7 @@ def write_dataset(path: str | Path, *, header: Header, records: Iterable[ObjectR
                     _create(file, record)
                 _append(file, record, row=num_objects)
                 num_objects += 1
-            _write_attributes(file, header)
+            write_attributes(file, header)
         if num_objects == 0:
             raise ValueError(
                 "write_dataset: records must hold at least one object, got none; "
@@ -106,7 +106,8 @@ def _arrays(record: ObjectRecord) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _write_attributes(file: h5py.File, header: Header) -> None:
+def write_attributes(file: h5py.File, header: Header) -> None:
+    """Write what a file says of itself, which makes it one of this format."""
     file.attrs["format"] = FORMAT
     file.attrs["version"] = VERSION
     file.attrs["categories"] = list(header.categories)

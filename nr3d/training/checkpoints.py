@@ -29,7 +29,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Save `checkpoint`; on any error the old file at `path` stays as it was."""
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
-        write_atomically(Path(path), buffer.getbuffer())
+        try:
+            write_atomically(Path(path), buffer.getbuffer())
+        except OSError as error:
+            raise OSError(
+                f"{error}; the last checkpoint is intact, free some space and go on with "
+                "resume=last"
+            ) from error
 
     def load_checkpoint(
         self,
@@ -113,10 +119,7 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise OSError(
-            f"{path}: not saved ({error.strerror or error}); "
-            "the last checkpoint is intact, free some space and go on with resume=last"
-        ) from error
+        raise OSError(f"{path}: not saved ({error.strerror or error})") from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

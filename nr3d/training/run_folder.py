@@ -88,6 +88,7 @@ def find_resumed_run(resume: str, name: str) -> RunFolder | None:
 
     Raises:
         FileNotFoundError: If there is no such run or it has no checkpoint.
+        ValueError: If PATH is another checkpoint than last.ckpt.
     """
     if resume in ("last", "auto"):
         found = find_last_run(name)
@@ -97,6 +98,11 @@ def find_resumed_run(resume: str, name: str) -> RunFolder | None:
             )
         return found
     path = Path(resume)
+    if path.suffix == ".ckpt" and path.name != "last.ckpt":
+        raise ValueError(
+            f"resume: must be the folder of a run or its last.ckpt, got {path}; "
+            f"init_from={path} starts a fresh run from its weights"
+        )
     folder = path.parent.parent if path.suffix == ".ckpt" else path
     if not RunFolder(folder).last.is_file():
         raise FileNotFoundError(

@@ -35,8 +35,10 @@ class Showcase(pl.Callback):
         wandb_log: Where to send them.
         run: Where image grids and checkpoints are.
         num_objects: Objects shown as turntable and mesh, spread evenly over the validation split.
-        every: Steps between two showings of pictures and meshes; tables come every time.
-        max_steps: The last step, which always shows them.
+        validate_every: Steps between validations; each sends a table.
+        media_every: Validations between two showings of pictures and meshes; the last validation
+            always shows them.
+        max_steps: Steps in all.
         with_checkpoints: Whether to send best.ckpt and last.ckpt.
     """
 
@@ -46,14 +48,16 @@ class Showcase(pl.Callback):
         run: RunFolder,
         *,
         num_objects: int,
-        every: int,
+        validate_every: int,
+        media_every: int,
         max_steps: int,
         with_checkpoints: bool,
     ) -> None:
         self.wandb_log = wandb_log
         self.run = run
         self.num_objects = num_objects
-        self.every = every
+        self.validate_every = validate_every
+        self.media_every = media_every
         self.max_steps = max_steps
         self.with_checkpoints = with_checkpoints
         self._names: list[str] = []
@@ -71,7 +75,8 @@ class Showcase(pl.Callback):
             [*row] for row in zip(pl_module.categories, scores, strict=True) if row[1] == row[1]
         ]
         self.wandb_log.log_table("val/iou_by_category", ["category", "IoU"], rows, step=step)
-        if step % self.every and step < self.max_steps:
+        is_last = trainer.should_stop or step + self.validate_every > self.max_steps
+        if step % (self.media_every * self.validate_every) and not is_last:
             return
         grid = self.run.images / f"step_{step:07d}.png"
         if grid.is_file():

@@ -17,10 +17,17 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 class Patience(EarlyStopping):
-    """End training after some validations without a better val/iou; a resumed run stays ended."""
+    """End training after some validations without a better val/iou.
+
+    A resumed run stays ended, unless it is given more patience.
+    """
 
     def __init__(self, patience: int) -> None:
         super().__init__("val/iou", mode="max", patience=patience, check_finite=False)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over how long the run has waited; how long it may is the configuration's matter."""
+        super().load_state_dict({**state_dict, "patience": self.patience})
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stop at once where the run that goes on had run out of patience."""

@@ -100,7 +100,8 @@ def track(
         wandb_log,
         run,
         num_objects=wandb.objects,
-        every=wandb.media_every * validate_every,
+        validate_every=validate_every,
+        media_every=wandb.media_every,
         max_steps=max_steps,
         with_checkpoints=wandb.checkpoints,
     )

@@ -10,14 +10,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins.layer_sync import LayerSync, TorchSyncBatchNorm
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from nr3d.checks import check_count, check_range
 from nr3d.data.datamodule import MultiViewDataModule
+from nr3d.training.batch_norm import ShareBatchNorms
 from nr3d.training.callbacks import ImageGrids, Progress
 from nr3d.training.captured_steps import CaptureSteps
 from nr3d.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from nr3d.training.module import ReconstructionModule
+from nr3d.training.resumed import OptimizerSettings
 from nr3d.training.run_folder import RunFolder
 from nr3d.training.stopping import Patience, StopOnSignals
 
@@ -44,7 +49,8 @@ class RunSettings:
         logger: Metrics always go to metrics.csv; `wandb` also sends them to Weights & Biases, as
             the section `wandb` says.
         resume: Go on with a run: last (the newest of that name), auto (that, or a fresh one) or
-            the path of its folder.
+            the path of its folder or its last.ckpt. Its configuration counts, and what is given
+            besides.
         init_from: Checkpoint whose weights a fresh run starts from.
     """
 
@@ -166,9 +172,14 @@ def fit(
 def make_trainer(
     settings: TrainerSettings, run: RunFolder, loggers: Sequence[Logger], stop: StopOnSignals
 ) -> pl.Trainer:
-    """Build the Lightning trainer; checkpoints, bar and seeds are ours."""
+    """Build the Lightning trainer; checkpoints, bar and seeds are ours.
+
+    Raises:
+        ValueError: If Lightning does not know, or this machine does not have, what is asked for.
+    """
     patient = [] if settings.patience is None else [Patience(settings.patience)]
     callbacks = [
+        OptimizerSettings(),  # before a graph holds them fast
         *patient,  # before the checkpoints, which hold its count
         Checkpoints(run, every=settings.save_every),
         ImageGrids(run.images),
@@ -176,7 +187,7 @@ def make_trainer(
         stop,
         *([CaptureSteps()] if settings.cuda_graph else []),
     ]
-    with quiet_lightning():
+    with quiet_lightning(), _complaints():
         return pl.Trainer(
             max_steps=settings.max_steps,
             max_epochs=-1,
@@ -192,7 +203,7 @@ def make_trainer(
             gradient_clip_val=settings.clip_gradient,
             logger=list(loggers),
             callbacks=callbacks,
-            plugins=[AtomicCheckpointIO()],
+            plugins=[AtomicCheckpointIO(), _shared_batch_norm(settings)],
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -200,6 +211,21 @@ def make_trainer(
             use_distributed_sampler=False,
             default_root_dir=run.path,
         )
+
+
+def _shared_batch_norm(settings: TrainerSettings) -> LayerSync:
+    """Give what makes batch normalisation of several processes that of one; without them, idle."""
+    on_gpu = settings.accelerator != "cpu" and torch.cuda.is_available()
+    return TorchSyncBatchNorm() if on_gpu else ShareBatchNorms()
+
+
+@contextmanager
+def _complaints() -> Iterator[None]:
+    """Turn Lightning's own kind of error into one about the section."""
+    try:
+        yield
+    except (MisconfigurationException, ValueError) as error:
+        raise ValueError(f"trainer: {error}") from error
 
 
 @contextmanager

@@ -47,6 +47,8 @@ def test_full_disk_leaves_the_last_checkpoint(
         OSError, match=r"last\.ckpt: not saved \(No space left on device\); the last"
     ):
         AtomicCheckpointIO().save_checkpoint(CONTENT, path)
+    with pytest.raises(OSError, match=r"last\.ckpt: not saved \(No space left on device\)$"):
+        write_atomically(path, b"a page, which has nothing to do with checkpoints")
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]

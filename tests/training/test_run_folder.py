@@ -51,6 +51,15 @@ def test_nothing_to_resume() -> None:
         find_resumed_run("elsewhere", "a")
 
 
+def test_a_run_goes_on_from_its_last_checkpoint_only() -> None:
+    run = make_run("a")
+    run.best.write_bytes(b"")
+    with pytest.raises(
+        ValueError, match=r"resume: must be .* its last.ckpt, got .*best.ckpt; init_from=.*best"
+    ):
+        find_resumed_run(str(run.best), "a")
+
+
 def test_newest_checkpoint_prefers_the_best_of_the_newest_run() -> None:
     assert find_newest_checkpoint() is None
     run = make_run("a")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -19,9 +20,11 @@ from nr3d.build import check_config
 from nr3d.cli import main, parse
 from nr3d.config import compose, configs_folder
 from nr3d.geometry import load_mesh
+from nr3d.training.module import ReconstructionModule
 from nr3d.training.run_folder import RunFolder
+from nr3d.training.showcase import Showcase
 from nr3d.training.tracking import WandbSettings, track
-from nr3d.training.wandb_logger import choose_mode
+from nr3d.training.wandb_logger import WandbLog, choose_mode
 from tests.training import wandb_file
 from tests.training.conftest import IMAGE_SIZE, write_tiny_dataset
 
@@ -132,6 +135,32 @@ def test_pictures_and_meshes_come_when_asked(run: Path) -> None:
         assert (animation.n_frames, animation.size) == (24, (128, 128))  # type: ignore[attr-defined]
         assert animation.convert("L").getextrema()[1] > 50  # the object is there
     assert load_mesh(mesh).vertices.shape == (642, 3)
+
+
+@pytest.mark.parametrize(
+    ("step", "is_stopping", "is_shown"),
+    [(3, False, False), (6, False, True), (9, False, True), (3, True, True)],
+)
+def test_the_last_validation_is_shown_wherever_it_is(
+    tmp_path: Path, step: int, is_stopping: bool, is_shown: bool
+) -> None:
+    run, told = RunFolder(tmp_path), Mock(spec=WandbLog)
+    run.images.mkdir()
+    (run.images / f"step_{step:07d}.png").touch()
+    showcase = Showcase(
+        told,
+        run,
+        num_objects=0,
+        validate_every=3,
+        media_every=2,
+        max_steps=10,  # the last validation is after step 9
+        with_checkpoints=False,
+    )
+    module = Mock(spec=ReconstructionModule, category_scores=torch.ones(1), categories=("flat",))
+    trainer = Mock(sanity_checking=False, global_step=step, should_stop=is_stopping)
+    showcase.on_validation_end(trainer, module)
+    assert told.log_table.call_count == 1
+    assert told.log_files.call_count == is_shown
 
 
 def test_checkpoints_are_artifacts_when_asked(run: Path) -> None:

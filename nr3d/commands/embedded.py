@@ -1,0 +1,22 @@
+"""The dataset that needs no source: it is made at its first use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nr3d.data import recipes
+from nr3d.schema import Config
+from nr3d.training.processes import one_at_a_time
+
+EMBEDDED = "synthetic"  # its recipe
+
+
+def build_embedded_dataset(config: Config) -> None:
+    """Make the embedded dataset at its first use; every other one has to be there."""
+    path = Path(config["dataset"]["path"])
+    if path.exists() or path != Path(recipes.load_recipe(EMBEDDED).DEFAULT_PATH):
+        return
+    with one_at_a_time(path):
+        if not path.exists():  # another process may have made it meanwhile
+            print(f"{path} does not exist yet; making it")
+            recipes.build(EMBEDDED, ["-o", str(path)])

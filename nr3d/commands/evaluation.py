@@ -1,0 +1,67 @@
+"""Score a checkpoint beside its baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from nr3d.build import build_data, choose_device, load_trained
+from nr3d.commands.embedded import build_embedded_dataset
+from nr3d.training.checkpoints import find_checkpoint
+from nr3d.training.evaluation import SURFACE_VIEWS
+from nr3d.training.evaluation import evaluate as evaluate_model
+from nr3d.training.fingerprints import hash_of_file
+from nr3d.training.report import Report
+from nr3d.training.report_files import print_report, write_report
+
+
+def evaluate(
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    split: str = "test",
+    metrics: Sequence[str] | None = None,
+    surface_views: int | None = None,
+) -> Report:
+    """Evaluate a checkpoint, or the best one of a run, with nothing but the checkpoint.
+
+    Writes report.{json,csv,md} and report-objects.csv (report-SPLIT for another split than test)
+    into the run's folder, or beside a checkpoint that is in none, and prints the tables.
+
+    Args:
+        path: A checkpoint, or the folder of a run.
+        overrides: `key=value` texts.
+        split: train, val or test.
+        metrics: Groups of metrics, None for all that the dataset can give.
+        surface_views: Views of each object that the surface metrics use, None for 4.
+    """
+    checkpoint = find_checkpoint(path)
+    config, module, step = load_trained(checkpoint, overrides)
+    build_embedded_dataset(config)
+    device = choose_device(config)
+    console = Console()
+    report = evaluate_model(
+        module.to(device),
+        build_data(config),
+        split=split,
+        metrics=metrics,
+        surface_views=SURFACE_VIEWS if surface_views is None else surface_views,
+        checkpoint=str(checkpoint),
+        checkpoint_hash=hash_of_file(checkpoint),
+        step=step,
+        device=device,
+        show_progress=console.is_terminal,
+    )
+    in_run = checkpoint.parent.name == "checkpoints"
+    folder = checkpoint.parent.parent if in_run else checkpoint.parent
+    name = "report" if split == "test" else f"report-{split}"
+    paths = write_report(report, folder, name=name)
+    print_report(report, console)
+    console.print(
+        f"written: {paths[0].with_suffix('')}.{{json,csv,md}}, {paths[-1].name}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return report

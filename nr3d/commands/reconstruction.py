@@ -1,0 +1,48 @@
+"""Turn images into meshes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nr3d.build import choose_device, load_trained
+from nr3d.training.checkpoints import find_checkpoint
+from nr3d.training.reconstruction import reconstruct_photo
+from nr3d.training.run_folder import find_newest_checkpoint
+
+
+def reconstruct(
+    images: Sequence[Path],
+    output: Path,
+    *,
+    checkpoint: Path | None = None,
+    suffix: str = ".obj",
+) -> None:
+    """Write a mesh and a preview sheet (PNG) for each image, in colour if the model knows colours.
+
+    Args:
+        images: Files that `load_photo` reads.
+        output: The folder for what is written.
+        checkpoint: A checkpoint or a run; the newest run when absent.
+        suffix: Of the meshes: .obj, .glb or .ply.
+    """
+    chosen = checkpoint or find_newest_checkpoint()
+    if chosen is None:
+        raise FileNotFoundError("reconstruct: no run in runs/; train first or give --checkpoint")
+    chosen = find_checkpoint(chosen)
+    config, module, _ = load_trained(chosen)
+    device = choose_device(config)
+    module.to(device)
+    print(f"checkpoint: {chosen}")
+    for image in images:
+        paths = reconstruct_photo(
+            module,
+            image,
+            output,
+            image_size=config["renderer"]["image_size"],
+            viewing_angle=config["renderer"]["viewing_angle"],
+            predict_colors=module.predict_colors,
+            suffix=suffix,
+            device=device,
+        )
+        print(f"{image} -> {', '.join(str(path) for path in paths)}")
