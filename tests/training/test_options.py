@@ -93,7 +93,7 @@ def test_patience_ends_a_run_for_good(train: Train) -> None:
     assert (only_run() / "report.json").exists()
     assert train("resume=auto") == 0
     assert torch.load(last)["global_step"] == 3
-    assert train("resume=auto", "trainer.patience=3") == 0
+    assert train("resume=auto", "trainer.validate_every=1", "trainer.patience=3") == 0
     assert torch.load(last)["global_step"] == 4
 
 
