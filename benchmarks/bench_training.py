@@ -113,7 +113,7 @@ class Parts:
     def step(self, batches: Iterator[MultiViewBatch], clock: Clock) -> None:
         """Take one step."""
         batch = clock("data", lambda: next(batches).to(self.device).to_float())
-        mesh = clock("network, forward", lambda: self._reconstruct(batch.images.flatten(0, 1)))
+        mesh = clock("network, forward", lambda: self._reconstruct(batch.inputs().flatten(0, 1)))
         leaf = Mesh(mesh.vertices.detach().requires_grad_(), mesh.faces)
         eyes = batch.eyes.repeat_interleave(batch.images.shape[1], dim=0)
         rendered = clock("renders, forward", lambda: self._render(leaf, eyes))

@@ -132,7 +132,7 @@ def test_class_outside_the_tree_by_dotted_path() -> None:
         (["optimizer=adam"], "optimizer: must be a section of keys, got 'adam'"),
         (["loss.smoothnes=1"], "loss.smoothnes: unknown key; did you mean loss.smoothness?"),
         (["dataset.path=null"], "dataset.path: must be a text, got None"),
-        (["renderer.image_size.x=3"], "renderer.image_size: must be an int or Sequence, got"),
+        (["renderer.image_size.x=3"], "renderer.image_size: must be an int or a list, got"),
         (["name=[1"], "while parsing a flow sequence"),
     ],
 )

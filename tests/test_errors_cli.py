@@ -113,8 +113,10 @@ def test_evaluate_without_voxels(
     capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path
 ) -> None:
     write_tiny_dataset(tmp_path / "bare.h5", with_voxels=False)
-    error = fails(capsys, "evaluate", best(trained), "dataset.path=bare.h5")
-    assert "must have voxels, got none" in error
+    bare = ("evaluate", best(trained), "dataset.path=bare.h5")
+    assert "must have voxels for voxel IoU, got none" in fails(capsys, *bare, "--metrics", "voxel")
+    assert main([str(word) for word in bare]) == 0  # silhouettes can be scored
+    assert "must have voxels for voxel IoU, got none" in " ".join(capsys.readouterr().out.split())
 
 
 def test_wrong_checkpoints(
