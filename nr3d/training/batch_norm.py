@@ -93,7 +93,7 @@ class ShareBatchNorms(LayerSync):
 
 
 def _sum(values: Tensor) -> Tensor:
-    total: Tensor = SumOverProcesses.apply(values)  # type: ignore[no-untyped-call]
+    total: Tensor = SumOverProcesses.apply(values)
     return total
 
 

@@ -13,7 +13,9 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.layer_sync import LayerSync, TorchSyncBatchNorm
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.utilities.exceptions import (  # type: ignore[attr-defined]
+    MisconfigurationException,
+)
 
 from nr3d.checks import check_count, check_range
 from nr3d.data.datamodule import MultiViewDataModule
