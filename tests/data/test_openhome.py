@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections import Counter
 from collections.abc import Callable
@@ -116,6 +117,22 @@ def test_list_is_made_and_followed(
     monkeypatch.setattr(openhome, "LIST", listing)
     assert main(["dataset", "verify", str(path)]) == 0
     build("openhome", ["-o", str(path), "--verify"])
+
+
+def test_the_recipe_nr3d_trains_on_it(
+    listing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits = ("train", "train", "val", "test")
+    entries = zip(read_listing(listing), splits, strict=True)
+    write_listing(listing, [replace(entry, split=split) for entry, split in entries])
+    monkeypatch.chdir(tmp_path)
+    run(tmp_path / "Tiny.sh3f", Path("data/openhome.h5"), listing)
+    short = ("trainer.max_steps=2", "trainer.validate_every=2", "dataset.batch_size=2")
+    assert main(["train", "nr3d", "trainer.accelerator=cpu", *short]) == 0
+    (folder,) = Path("runs/nr3d").iterdir()
+    scores = json.loads((folder / "report.json").read_text())["scores"]
+    assert 0 < scores["voxel_iou"]["model"]["mean_of_categories"] < 1
+    assert {"chamfer_l1", "silhouette_iou"} < set(scores)
 
 
 def test_verify_names_what_differs(
