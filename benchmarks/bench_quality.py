@@ -46,7 +46,7 @@ ABLATIONS = {
         "trainer.warm_up=0.0",
         "trainer.cosine=false",
     ),
-    "no smoothness": ("loss.smoothness=0.0",),
+    "smoothness 0.0005": ("loss.smoothness=0.0005",),
 }
 
 
