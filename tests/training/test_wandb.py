@@ -221,7 +221,7 @@ def test_a_server_out_of_reach_is_not_waited_for(
     start = time.perf_counter()
     with open_track(tmp_path) as tracking:
         tracking.wandb.log_metrics({"a": 1.0}, step=6)
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 60  # wandb itself waits for 90 s
     assert "wandb: offline, since its server does not answer: " in caplog.text
     (folder,) = (tmp_path / "wandb").glob("offline-run-*")
     (row,) = wandb_file.history(wandb_file.read_records(folder))
