@@ -35,10 +35,9 @@ def test_keys_are_those_of_the_run(train: Train) -> None:
 
 
 def test_softras_goes_on_as_if_never_stopped(train: Train) -> None:
-    settings = ("softras2019", "renderer.sigma_schedule={3: 3.0e-5}")
-    assert train("name=whole", *settings, "trainer.max_steps=4") == 0
-    # The rate drops at step 2 either way: 0.5 of 4 and 1.0 of 2.
-    parts = ("name=parts", *settings)
+    assert train("softras2019", "name=whole", "trainer.max_steps=4") == 0
+    # The rate drops at step 2 either way, 0.5 of 4 and 1.0 of 2; sigma at step 3 of 4, never of 2.
+    parts = ("softras2019", "name=parts")
     assert train(*parts, "trainer.max_steps=2", "trainer.drop_rate_at=1.0") == 0
     more = ("trainer.max_steps=4", "trainer.drop_rate_at=0.5", "resume=last")
     assert train(*parts, *more) == 0
