@@ -216,7 +216,7 @@ def test_a_server_out_of_reach_is_not_waited_for(
 ) -> None:
     stranger.setenv("WANDB_API_KEY", "0" * 40)
     stranger.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nobody listens there
-    stranger.setenv("WANDB_INIT_TIMEOUT", "1")
+    stranger.setenv("WANDB_INIT_TIMEOUT", "8")  # beginning offline is held to it, too
     wandb.teardown()
     start = time.perf_counter()
     with open_track(tmp_path) as tracking:
