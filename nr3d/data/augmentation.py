@@ -20,13 +20,8 @@ class ColorChanges:
         grayscale: Share of the images that then lose their colour: each channel is the mean.
     """
 
-    jitter: float = 0.0
-    grayscale: float = 0.0
-
-    @property
-    def are_none(self) -> bool:
-        """Whether every image stays as it is."""
-        return self.jitter == 0 and self.grayscale == 0
+    jitter: float
+    grayscale: float
 
     def draw(self, random: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """Draw a matrix for each image, to be applied to RGB columns. [*shape, 3, 3]"""

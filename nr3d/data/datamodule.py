@@ -102,7 +102,8 @@ class MultiViewDataModule(pl.LightningDataModule):
         self.eval_batch_size = eval_batch_size
         self.start_method = start_method
         self.resident = resident
-        self.color_changes = ColorChanges(color_jitter, grayscale)
+        changes = color_jitter > 0 or grayscale > 0
+        self.color_changes = ColorChanges(color_jitter, grayscale) if changes else None
         self.only = None if only is None else tuple(only)
         self.start_step = 0
         self.accumulate = 1
@@ -197,7 +198,7 @@ class MultiViewDataModule(pl.LightningDataModule):
             num_ranks=num_ranks,
             num_parts=self.accumulate,
             same_step=self.overfit,
-            color_changes=None if self.color_changes.are_none else self.color_changes,
+            color_changes=self.color_changes,
         )
 
     def val_dataloader(self) -> DataLoader[MultiViewBatch]:
