@@ -1,6 +1,7 @@
 """Compose YAML files and command-line overrides into one plain, checked configuration.
 
-Precedence: group file < experiment file < command line. Keys are checked by nr3d/schema.py.
+Precedence: group file < experiment file < command line. Sections join key by key; a value that is a
+table (a schedule) replaces the earlier one whole. Keys are checked by nr3d/schema.py.
 """
 
 from __future__ import annotations
@@ -172,10 +173,24 @@ def _load(path: Path) -> DictConfig:
 
 
 def _merge(*parts: DictConfig) -> DictConfig:
+    merged = OmegaConf.create()
     try:
-        return typing.cast(DictConfig, OmegaConf.merge(*parts))
+        for part in parts:
+            _drop_replaced_tables(merged, part)
+            merged.merge_with(part)
+        return merged
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key}: {_first_line(error)}") from error
+
+
+def _drop_replaced_tables(base: DictConfig, part: DictConfig) -> None:
+    """Remove from `base` the tables that `part` has, too: OmegaConf would mix the two."""
+    plain = typing.cast(Config, OmegaConf.to_container(part, resolve=False))
+    for section, values in plain.items():
+        if isinstance(values, dict) and isinstance(base.get(section), DictConfig):
+            for key, value in values.items():
+                if isinstance(value, dict):
+                    base[section].pop(key, None)
 
 
 def _first_line(error: Exception) -> str:

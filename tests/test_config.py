@@ -75,6 +75,15 @@ def test_interpolation_follows_the_override() -> None:
     assert config["model"]["image_size"] == 32
 
 
+def test_a_schedule_replaces_the_earlier_one_whole() -> None:
+    published = compose("softras2019", [])
+    assert published["renderer"]["sigma_schedule"] == {0.6: 3e-05}
+    given = ["renderer.sigma_schedule={400: 2.0e-05, 800: 1.0e-05}"]
+    for config in (compose("softras2019", given), override(published, given)):
+        expected = {**published["renderer"], "sigma_schedule": {400: 2e-05, 800: 1e-05}}
+        assert config["renderer"] == expected
+
+
 def test_experiment_may_be_a_file(tmp_path: Path) -> None:
     text = (configs_folder() / "experiment" / "default.yaml").read_text(encoding="utf-8")
     path = tmp_path / "mine.yaml"
