@@ -158,7 +158,7 @@ def open_source(arguments: argparse.Namespace) -> Source:
     if arguments.input.is_file():
         check_md5(arguments.input, arguments.md5)
     work = arguments.input if arguments.output is None else arguments.output
-    return Source(arguments.input, folder=FOLDER, work=work.parent)
+    return Source(arguments.input, folder=FOLDER, work=work.parent, md5=arguments.md5)
 
 
 def check_names(source: Source, chosen: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 import zipfile
@@ -38,6 +39,22 @@ def check_md5(path: Path, expected: str) -> None:
         )
 
 
+def state_of(path: Path) -> str:
+    """Tell size and time of change of a file; for a folder, a digest of those of all its files."""
+    if path.is_file():
+        status = path.stat()
+        return f"{status.st_size} bytes, {status.st_mtime_ns} ns"
+    if not path.is_dir():
+        return "missing"
+    digest = hashlib.md5(usedforsecurity=False)
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        for file in sorted(files):
+            status = os.stat(Path(folder, file))
+            digest.update(f"{folder}/{file} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return f"files {digest.hexdigest()}"
+
+
 class Source:
     """Files by name: below a folder or a sub-folder of it, or in a ZIP file.
 
@@ -47,18 +64,20 @@ class Source:
         path: The folder or the ZIP file.
         folder: Name of the sub-folder that the files may be in.
         work: Where there is room for one unpacked file.
+        md5: Of the ZIP file, where it has been checked.
 
     Raises:
         FileNotFoundError: There is no such path.
         ValueError: The file is no whole ZIP file.
     """
 
-    def __init__(self, path: Path, *, folder: str, work: Path) -> None:
+    def __init__(self, path: Path, *, folder: str, work: Path, md5: str | None = None) -> None:
         if not path.exists():
             raise FileNotFoundError(f"archive {path} not found; pass -i FOLDER or -i FILE.zip")
         self.path = path
         self.folder = folder
         self.work = work
+        self.md5 = md5
         self._members: dict[str, zipfile.ZipInfo] = {}
         if path.is_file():
             try:
@@ -76,12 +95,10 @@ class Source:
         return sorted(path.name for path in self._place().iterdir() if path.is_file())
 
     def state(self, name: str) -> str:
-        """Tell size and time of change of the file that a name is read from."""
-        file = self.path if self.path.is_file() else self._place() / name
-        if not file.is_file():
-            return "missing"
-        status = file.stat()
-        return f"{status.st_size} bytes, {status.st_mtime_ns} ns"
+        """Tell what changes when what a name is read from does."""
+        if not self.path.is_file():
+            return state_of(self._place() / name)
+        return state_of(self.path) if self.md5 is None else f"md5 {self.md5.lower()}"
 
     @contextmanager
     def open(self, name: str) -> Iterator[Path]:

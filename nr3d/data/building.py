@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import multiprocessing
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nr3d.data.archives import state_of
 from nr3d.data.assembling import assemble
 from nr3d.data.format import FLAGS, Header, ObjectRecord
 from nr3d.data.hollow import HOLLOW_FROM, hollow_share
@@ -38,7 +40,8 @@ class Job:
     Attributes:
         id: Unique name; also shown when the object cannot be used.
         category: Index into the categories.
-        settings: What `make_record` of the recipe needs; plain values only.
+        settings: What `make_record` of the recipe needs; plain values only. An object is made of
+            the files and folders whose absolute paths are among them.
     """
 
     id: str
@@ -77,7 +80,7 @@ def build_dataset(
     A broken object (ValueError or OSError) is skipped and reported by name; so is what the recipe
     warns about while it makes an object that stays. Finished objects are kept beside the file until
     the end, so the same call goes on where a killed one stopped; it tries broken ones again, and
-    makes those anew whose job is another one than it was.
+    makes those anew whose job is another one than it was, or whose files have changed.
 
     Args:
         path: The dataset.
@@ -97,7 +100,7 @@ def build_dataset(
         OSError: The disk is full, or the machine lacks something else.
     """
     cache = RecordCache(path, settings=f"{header.recipe}; categories {header.categories}")
-    cache.expect({job.id: json.dumps([job.category, job.settings]) for job in jobs})
+    cache.expect(_sources(jobs))
     _make_all(cache, recipe=recipe, jobs=jobs, num_workers=num_workers)
     skipped = _reasons(jobs, cache.rejection)
     ids = [job.id for job in jobs if job.id not in skipped]
@@ -122,6 +125,19 @@ def build_dataset(
     num_objects = write_dataset(path, header=header, records=records)
     cache.remove()
     return BuildReport(num_objects, skipped, warned)
+
+
+def _sources(jobs: Sequence[Job]) -> dict[str, str]:
+    """Say for each object what it is made of, and the state of the files concerned."""
+    states: dict[str, str] = {}
+    sources = {}
+    for job in jobs:
+        paths = [text for text in job.settings.values() if isinstance(text, str)]
+        paths = [path for path in paths if os.path.isabs(path)]
+        states |= {path: state_of(Path(path)) for path in paths if path not in states}
+        made_of = [job.category, job.settings, [states[path] for path in paths]]
+        sources[job.id] = json.dumps(made_of)
+    return sources
 
 
 def _make_all(cache: RecordCache, *, recipe: Path, jobs: Sequence[Job], num_workers: int) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+import h5py
+
 import nr3d
 from nr3d.checks import check_choice, check_count
 from nr3d.data.format import Index
@@ -138,12 +140,18 @@ def check_output(path: Path) -> None:
     """Check, before hours of work, that a file can be written.
 
     Raises:
-        ValueError: The path is a folder, or nothing can be written beside it.
+        ValueError: The path is a folder or a file of another kind, which is not overwritten, or
+            nothing can be written beside it.
     """
     if path.is_dir():
         raise ValueError(
             f"dataset build: -o must be a file, got the folder {path}; name a file in it, "
             f"as {path / 'data.h5'}"
+        )
+    if path.is_file() and not h5py.is_hdf5(path):
+        raise ValueError(
+            f"dataset build: -o must be an HDF5 file or a new one, got {path}, which is of another "
+            "kind; move it or name another file"
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -133,7 +133,7 @@ class RecordCache:
     def __init__(self, path: str | Path, *, settings: str) -> None:
         path = Path(path)
         self.folder = path.with_name(path.name + ".objects")
-        marker = self.folder / "settings.txt"
+        self._marker = marker = self.folder / "settings.txt"
         if self.folder.exists() and not marker.is_file():
             if not self.folder.is_dir() or any(self.folder.iterdir()):
                 raise ValueError(
@@ -141,7 +141,7 @@ class RecordCache:
                     "something that no build left there; move it or choose another name"
                 )
         elif self.folder.exists() and marker.read_text() != settings:
-            shutil.rmtree(self.folder)
+            self.remove()
         self.folder.mkdir(parents=True, exist_ok=True)
         marker.write_text(settings)
 
@@ -152,7 +152,7 @@ class RecordCache:
             sources: For each object what it is made of, in any words; kept for the next time.
         """
         file = self.folder / "sources.json"
-        before = json.loads(file.read_text()) if file.is_file() else {}
+        before = _read_sources(file)
         for id, source in sources.items():
             target = self._file(id)
             target.with_suffix(".json").unlink(missing_ok=True)
@@ -204,8 +204,13 @@ class RecordCache:
         return target.is_file() or target.with_suffix(".json").is_file()
 
     def remove(self) -> None:
-        """Delete the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete the folder; what says that a build left it goes last, in case of a kill."""
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path != self._marker:
+                path.unlink()
+        shutil.rmtree(self.folder)
 
     def _write_reason(self, id: str, reason: str, *, suffix: str) -> None:
         target = self._file(id).with_suffix(suffix)
@@ -219,3 +224,11 @@ class RecordCache:
 
     def _file(self, id: str) -> Path:
         return self.folder / f"{hashlib.sha256(id.encode()).hexdigest()[:24]}.npz"
+
+
+def _read_sources(file: Path) -> dict[str, str]:
+    """Give what the kept objects were made of; nothing if the machine died while that was kept."""
+    try:
+        return dict(json.loads(file.read_text()))
+    except (FileNotFoundError, ValueError):
+        return {}

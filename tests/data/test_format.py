@@ -196,6 +196,43 @@ def test_cache_keeps_objects_and_forgets_other_settings(tmp_path: Path) -> None:
     assert without is not None and without.voxels is None
 
 
+def test_a_killed_clean_up_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "data.h5"
+    unlink = Path.unlink
+    for deleted in range(3):
+        cache = RecordCache(path, settings="one")
+        cache.save(make_tiny_record(5))
+        cache.expect({"object 5 é": "itself"})
+        with monkeypatch.context() as patch:
+            left = iter(range(deleted))
+
+            def kill(file: Path, left: Iterator[int] = left, **options: bool) -> None:
+                if next(left, None) is None:
+                    raise KeyboardInterrupt
+                unlink(file, **options)
+
+            patch.setattr(Path, "unlink", kill)
+            if deleted < 2:
+                with pytest.raises(KeyboardInterrupt):
+                    cache.remove()
+            else:
+                cache.remove()
+        assert cache.folder.exists() == (deleted < 2)
+
+
+def test_a_torn_list_of_sources_means_none(tmp_path: Path) -> None:
+    path = tmp_path / "data.h5"
+    for torn in ("", '{"object 5'):
+        cache = RecordCache(path, settings="one")
+        cache.expect({"object 5 é": "itself"})
+        cache.save(make_tiny_record(5))
+        cache.expect({"object 5 é": "itself"})
+        assert cache.has("object 5 é")
+        (cache.folder / "sources.json").write_text(torn)
+        cache.expect({"object 5 é": "itself"})
+        assert not cache.has("object 5 é")
+
+
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_the_cache_deletes_nothing_that_is_not_its_own(tmp_path: Path, kind: str) -> None:
     taken = tmp_path / "a.h5.objects"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import zipfile
 from pathlib import Path
+from typing import NoReturn
 
 import h5py
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 
 from nr3d.data.archives import md5_of
 from nr3d.data.format import read_index
-from nr3d.data.recipes import build
+from nr3d.data.recipes import build, load_recipe
 from nr3d.data.synsets import KATO, PUBLISHED
 from nr3d.data.verify import verify_dataset
 from nr3d.data.writer import RecordCache
@@ -32,6 +34,18 @@ def make(source: Path, *more: str, output: str = "k.h5") -> Path:
     return build("kato_npz", argv)
 
 
+def zip_of(source: Path) -> Path:
+    whole = source.parent / "mesh_reconstruction.zip"
+    with zipfile.ZipFile(whole, "w") as archive:
+        for file in source.iterdir():
+            archive.write(file, f"mesh_reconstruction/{file.name}")
+    return whole
+
+
+def interrupt(*arguments: object, **options: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
 def test_all_classes(tmp_path: Path) -> None:
     assert sum(PUBLISHED.values()) == 43783 and len(KATO) == 13
     for synset in KATO:
@@ -46,10 +60,7 @@ def test_all_classes(tmp_path: Path) -> None:
 
 
 def test_folder_and_zip_give_the_same_file(source: Path) -> None:
-    whole = source.parent / "mesh_reconstruction.zip"
-    with zipfile.ZipFile(whole, "w") as archive:
-        for file in source.iterdir():
-            archive.write(file, f"mesh_reconstruction/{file.name}")
+    whole = zip_of(source)
     plain = make(source)
     zipped = make(whole, "--md5", md5_of(whole), output="z.h5")
     assert read_index(plain).ids[:2] == (f"{CAR}/train/00000", f"{CAR}/train/00001")
@@ -83,6 +94,20 @@ def test_goes_on_after_an_interruption(source: Path, monkeypatch: pytest.MonkeyP
     assert sorted(saved) == sorted(read_index(path).ids), "nothing is made twice"
     with h5py.File(whole) as first, h5py.File(path) as second:
         np.testing.assert_array_equal(first["images"][:], second["images"][:])
+
+
+def test_a_zip_file_of_the_same_bytes_is_the_same_source(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = zip_of(source)
+    recipe = load_recipe("kato_npz")
+    with monkeypatch.context() as patch:
+        patch.setattr(recipe, "assemble", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            make(packed, "--md5", md5_of(packed))
+    os.utime(packed, (1, 1))
+    monkeypatch.setattr(RecordCache, "save", interrupt)  # nothing is left to make
+    assert len(read_index(make(packed, "--md5", md5_of(packed))).ids) == 6
 
 
 def test_limit_takes_the_first_of_each_file(source: Path) -> None:

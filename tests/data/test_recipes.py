@@ -155,6 +155,33 @@ def test_what_was_made_of_another_source_is_made_anew(
     )
 
 
+def test_what_was_made_of_changed_files_is_made_anew(
+    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = load_recipe_file(recipe)
+    models = [tmp_path / "in" / f"{row}" / "model.obj" for row in range(6)]
+    for model in models:
+        model.parent.mkdir(parents=True)
+        model.touch()
+    of_files = [  # even ones are made of a file, odd ones of a folder
+        replace(job, settings={**job.settings, "of": str(model if row % 2 == 0 else model.parent)})
+        for row, (job, model) in enumerate(zip(jobs(6), models, strict=True))
+    ]
+
+    def make() -> None:
+        build_dataset(tmp_path / "out.h5", recipe=recipe, jobs=of_files, header=HEADER)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "make_record", interrupt_at(module, 4))
+        with pytest.raises(KeyboardInterrupt):
+            make()
+    models[0].write_text("mended")
+    models[3].write_text("mended")
+    del module.CALLS[:]
+    make()
+    assert module.CALLS == ["job 0", "job 2", "job 3", "job 4", "job 5"]  # 2 is the broken one
+
+
 def test_a_full_disk_is_no_broken_object(
     tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +221,16 @@ def test_output_that_cannot_be_written(tmp_path: Path, output: str, message: str
     (tmp_path / "taken").touch()
     with pytest.raises(ValueError, match=f"dataset build: {message}"):
         build("synthetic", ["-o", str(tmp_path / output)])
+
+
+def test_output_of_another_kind_is_not_overwritten(tmp_path: Path) -> None:
+    source = tmp_path / "archive.zip"
+    source.write_bytes(b"PK, and hours of downloading")
+    with pytest.raises(
+        ValueError, match=r"-o must be an HDF5 file or a new one, got .*archive.zip"
+    ):
+        build("synthetic", ["-o", str(source)])
+    assert source.read_bytes().startswith(b"PK")
 
 
 def test_what_a_recipe_warns_about_is_told_in_the_end(
