@@ -69,6 +69,8 @@ def check_config(config: Mapping[str, Any]) -> Config:
     top = check_section("", config, RunSettings, extra=("use", *sections), elsewhere=elsewhere)
     if Path(top["name"]).parts != (top["name"],) or top["name"] == "..":
         raise ConfigError(f"name: must be the name of a folder in runs/, got {top['name']!r}")
+    if not 0 <= top["seed"] < 2**32:
+        raise ConfigError(f"seed: must be from 0 to {2**32 - 1}, got {top['seed']}")
     plain = {key: value for key, value in top.items() if key not in sections}
     return {**plain, **sections}
 
@@ -79,8 +81,14 @@ def check_values(config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: The first value that an object refuses.
     """
-    _call("dataset", MultiViewDataModule, config["dataset"])
+    data = _call("dataset", MultiViewDataModule, config["dataset"])
     _call("wandb", WandbSettings, config["wandb"])
+    parts = build_trainer_settings(config).accumulate
+    if data.batch_size % parts:
+        raise ConfigError(
+            f"dataset.batch_size: must be a multiple of trainer.accumulate, {parts}, "
+            f"got {data.batch_size}"
+        )
     build_module(config).configure_optimizers()
 
 

@@ -68,7 +68,7 @@ def compose(experiment: str, overrides: Sequence[str]) -> Config:
             f"use.{unknown[0]}: must be one of {', '.join(GROUPS)}{nearest(unknown[0], GROUPS)}"
         )
     named = OmegaConf.create({"experiment": experiment_file.stem})
-    merged = _merge(parts, named, chosen, OmegaConf.create({"use": use}), values)
+    merged = _merge(parts, named, chosen, OmegaConf.create({"use": use}), *values)
     return to_plain(merged)
 
 
@@ -85,13 +85,13 @@ def override(config: Mapping[str, Any], overrides: Sequence[str]) -> Config:
                 f"{group}: cannot be changed to {choice} in a stored configuration; "
                 f"set single keys ({group}.KEY=VALUE) or start a fresh run"
             )
-    return to_plain(_merge(OmegaConf.create(dict(config)), values))
+    return to_plain(_merge(OmegaConf.create(dict(config)), *values))
 
 
-def split_overrides(overrides: Sequence[str]) -> tuple[dict[str, str], DictConfig]:
-    """Separate the choices of group files from the values of keys."""
+def split_overrides(overrides: Sequence[str]) -> tuple[dict[str, str], list[DictConfig]]:
+    """Separate the choices of group files from the values of keys, one part for each of these."""
     choices: dict[str, str] = {}
-    values: list[str] = []
+    values: list[DictConfig] = []
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals or not key.strip("."):
@@ -105,11 +105,11 @@ def split_overrides(overrides: Sequence[str]) -> tuple[dict[str, str], DictConfi
         if key in GROUPS:
             choices[key] = value
         else:
-            values.append(text)
-    try:
-        return choices, OmegaConf.from_dotlist(values)
-    except Exception as error:  # YAML and OmegaConf raise unrelated types here
-        raise ConfigError(f"{' '.join(values)}: {_first_line(error)}") from error
+            try:
+                values.append(OmegaConf.from_dotlist([text]))
+            except Exception as error:  # YAML and OmegaConf raise unrelated types here
+                raise ConfigError(f"{text}: {_first_line(error)}") from error
+    return choices, values
 
 
 def to_plain(config: DictConfig) -> Config:

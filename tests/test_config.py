@@ -79,7 +79,12 @@ def test_a_schedule_replaces_the_earlier_one_whole() -> None:
     published = compose("softras2019", [])
     assert published["renderer"]["sigma_schedule"] == {0.6: 3e-05}
     given = ["renderer.sigma_schedule={400: 2.0e-05, 800: 1.0e-05}"]
-    for config in (compose("softras2019", given), override(published, given)):
+    earlier = ["renderer.sigma_schedule={500: 4.0e-05}", *given]  # the later one wins
+    for config in (
+        compose("softras2019", given),
+        compose("softras2019", earlier),
+        override(published, given),
+    ):
         expected = {**published["renderer"], "sigma_schedule": {400: 2e-05, 800: 1e-05}}
         assert config["renderer"] == expected
 
@@ -120,7 +125,7 @@ def test_class_outside_the_tree_by_dotted_path() -> None:
         (["trainer.max_steps=many"], "trainer.max_steps: must be an int, got 'many'"),
         (["trainer.max_steps=1.5"], "trainer.max_steps: must be an int, got 1.5"),
         (["seed=true"], "seed: must be an int, got True"),
-        (["trainer.precision=bf16"], "must be one of 32-true, 64-true, bf16-mixed, 16-mixed, got"),
+        (["trainer.precision=bf16"], "must be one of 32-true, bf16-mixed, 16-mixed, got"),
         (["trainer.compile=1"], "trainer.compile: must be true or false, got 1"),
         (["trainer.num_node=2"], "unknown key; did you mean trainer.num_nodes?"),
         (["model.channels_last=1"], "model.channels_last: must be true or false, got 1"),

@@ -75,6 +75,12 @@ def test_train(capsys: pytest.CaptureFixture[str], arguments: list[str], message
         (["optimizer.lr=-1.0"], "optimizer: Invalid learning rate: -1.0"),
         (["dataset.batch_size=0"], "batch_size must be at least 1, got 0"),
         (["wandb.objects=-1"], "wandb: objects must be at least 0, got -1"),
+        (["seed=4294967296"], "seed: must be from 0 to 4294967295, got 4294967296"),
+        (["dataset.only=[]"], "only must name at least one category, got none; null means all"),
+        (
+            ["dataset.batch_size=4", "trainer.accumulate=3"],
+            "dataset.batch_size: must be a multiple of trainer.accumulate, 3, got 4",
+        ),
     ],
 )
 def test_print_refuses_what_training_would(
@@ -107,6 +113,15 @@ def test_broken_datasets(capsys: pytest.CaptureFixture[str], trained: Path, tmp_
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["images"] = np.zeros(3)
     assert "other.h5" in fails(capsys, "train", *settings(trained), "dataset.path=other.h5")
+
+
+def test_train_without_voxels(
+    capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path
+) -> None:
+    write_tiny_dataset(tmp_path / "bare.h5", with_voxels=False)
+    error = fails(capsys, "train", *settings(trained), "dataset.path=bare.h5")
+    assert "dataset.path: bare.h5 must hold voxels, which validation" in error
+    assert not (tmp_path / "runs").exists()
 
 
 def test_evaluate_without_voxels(
@@ -142,6 +157,13 @@ def test_resuming_a_broken_or_foreign_run(
     run = best(trained).parent.parent
     error = fails(capsys, "train", "furniture", f"resume={run}")
     assert "is a run of the experiment default, not of furniture" in error
+    for override, message in (
+        ("seed=5", "seed: must stay 0 in a run that goes on, got 5; start a fresh run"),
+        ("init_from=a.ckpt", "init_from: must stay null in a run that goes on, got a.ckpt"),
+        ("trainer.ema=0.9", "trainer.ema: must stay null in a run that goes on, got 0.9"),
+        ("optimizer.amsgrad=true", "optimizer.amsgrad: must stay false in a run that goes on"),
+    ):
+        assert message in fails(capsys, "train", f"resume={run}", override)
     broken = tmp_path / "runs" / "default" / "2000" / "checkpoints" / "last.ckpt"
     broken.parent.mkdir(parents=True)
     broken.write_bytes(b"PK\x03\x04")
@@ -166,6 +188,12 @@ def test_reconstruct(capsys: pytest.CaptureFixture[str], trained: Path, tmp_path
     Image.fromarray(noise).save(tmp_path / "text.png")
     assert "or a plain background" in fails(capsys, *command)
     assert not (tmp_path / "out").exists()
+    same = ("reconstruct", "a/x.png", "b/x.jpg", "-o", "out")
+    assert "must have different names, got a/x.png and b/x.jpg" in fails(capsys, *same)
+    content = (tmp_path / "text.png").read_bytes()
+    over = ("reconstruct", "text.png", "-o", ".", "--checkpoint", best(trained))
+    assert "-o must be another folder than that of text.png" in fails(capsys, *over)
+    assert (tmp_path / "text.png").read_bytes() == content
 
 
 def test_traceback_on_request() -> None:

@@ -57,7 +57,9 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(commands, "evaluate", "score a checkpoint beside its baselines")
-    parser.add_argument("checkpoint", type=Path, help="a checkpoint, or the folder of a run")
+    parser.add_argument(
+        "checkpoint", type=Path, help="a checkpoint, or the folder of a run (runs/NAME: the newest)"
+    )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="dataset.path=FILE, ...")
     parser.add_argument("--split", default="test", help="train, val or test (default: test)")
     parser.add_argument(
@@ -83,7 +85,9 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(commands, "export", "write the weights of a run as a small file")
-    parser.add_argument("checkpoint", type=Path, help="a checkpoint, or the folder of a run")
+    parser.add_argument(
+        "checkpoint", type=Path, help="a checkpoint, or the folder of a run (runs/NAME: the newest)"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="the file, x.ckpt")
 
 

@@ -26,6 +26,7 @@ def reconstruct(
         checkpoint: A checkpoint or a run; the newest run when absent.
         suffix: Of the meshes: .obj, .glb or .ply.
     """
+    _check_names(images, output)
     chosen = checkpoint or find_newest_checkpoint()
     if chosen is None:
         raise FileNotFoundError("reconstruct: no run in runs/; train first or give --checkpoint")
@@ -46,3 +47,20 @@ def reconstruct(
             device=device,
         )
         print(f"{image} -> {', '.join(str(path) for path in paths)}")
+
+
+def _check_names(images: Sequence[Path], output: Path) -> None:
+    """Check that nothing that is written would overwrite another image's mesh, or an image."""
+    named: dict[str, Path] = {}
+    for image in images:
+        if (output / f"{image.stem}.png").resolve() == image.resolve():
+            raise ValueError(
+                f"reconstruct: -o must be another folder than that of {image}, got {output}; "
+                "the sheet of views would overwrite the image"
+            )
+        other = named.setdefault(image.stem, image)
+        if other is not image:
+            raise ValueError(
+                f"reconstruct: images must have different names, got {other} and {image}, which "
+                f"would both become {image.stem}; call it once for each, with another -o"
+            )

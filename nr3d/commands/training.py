@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from nr3d.build import (
     build_data,
     build_module,
     build_trainer_settings,
     build_wandb_settings,
-    check_config,
-    check_values,
-    stored_config,
 )
 from nr3d.commands.embedded import build_embedded_dataset
 from nr3d.commands.evaluation import evaluate
-from nr3d.config import compose, to_yaml
-from nr3d.schema import Config, ConfigError
+from nr3d.commands.starting import choose_start
+from nr3d.config import to_yaml
+from nr3d.data.datamodule import MultiViewDataModule
+from nr3d.schema import ConfigError
 from nr3d.training.checkpoints import (
     check_weights,
     find_checkpoint,
@@ -30,7 +28,7 @@ from nr3d.training.checkpoints import (
 )
 from nr3d.training.processes import is_main_process
 from nr3d.training.report import Report
-from nr3d.training.run_folder import RUNS, RunFolder, create_run_folder, find_resumed_run
+from nr3d.training.run_folder import RUNS, RunFolder, create_run_folder
 from nr3d.training.tracking import track
 from nr3d.training.trainer import fit
 
@@ -38,10 +36,11 @@ log = logging.getLogger("nr3d")
 
 
 def print_config(experiment: str | None, overrides: Sequence[str]) -> None:
-    """Print the complete configuration as YAML, once all of it would be taken."""
-    config = check_config(compose(experiment or "default", overrides))
-    check_values(config)
-    print(to_yaml(config), end="")
+    """Print the complete configuration that training would have as YAML, once it is checked.
+
+    What only the machine or the dataset can refuse is found out by training.
+    """
+    print(to_yaml(choose_start(experiment, overrides)[0]), end="")
 
 
 def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence[str]) -> bool:
@@ -55,20 +54,15 @@ def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence
     Returns:
         False if a signal stopped training early; other processes than the main one say True.
     """
-    resumed = _find_run(experiment, overrides)
-    start_step, stored = 0, None
-    if resumed is None:
-        config = check_config(compose(experiment or "default", overrides))
-    else:
-        stored = read_checkpoint(resumed.last)
-        config, start_step = _resume_config(resumed, stored, experiment, overrides)
-    check_values(config)
+    config, resumed, stored = choose_start(experiment, overrides)
+    start_step = int(stored.get("global_step", 0))
     build_embedded_dataset(config)
     data = build_data(config)
+    _check_voxels(data)
     module = build_module(config, categories=data.categories)
-    if resumed is not None and stored is not None:
+    if resumed is not None:
         check_weights(module, stored["state_dict"], resumed.last)
-        del stored  # weights and moments, which the trainer reads for itself
+        stored.clear()  # weights and moments, which the trainer reads for itself
     elif config["init_from"]:
         path = find_checkpoint(Path(config["init_from"]))
         load_model_weights(module.model, read_checkpoint(path), path)
@@ -108,28 +102,13 @@ def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence
     return True
 
 
-def _find_run(experiment: str | None, overrides: Sequence[str]) -> RunFolder | None:
-    """Find the run to go on with, None for a fresh one; only that run knows all of its keys."""
-    keys = [text for text in overrides if text.partition("=")[0] in ("name", "resume")]
-    asked = check_config(compose(experiment or "default", keys))
-    return find_resumed_run(asked["resume"], asked["name"]) if asked["resume"] else None
-
-
-def _resume_config(
-    run: RunFolder,
-    checkpoint: Mapping[str, Any],
-    experiment: str | None,
-    overrides: Sequence[str],
-) -> tuple[Config, int]:
-    """Give a run's own configuration with the overrides applied, and its step."""
-    stored = checkpoint["hyper_parameters"]
-    if experiment is not None and Path(experiment).stem != stored["experiment"]:
+def _check_voxels(data: MultiViewDataModule) -> None:
+    """Check, before hours of work, that validation will find what it compares with."""
+    if data.index.resolution is None:
         raise ConfigError(
-            f"resume: {run.path} is a run of the experiment {stored['experiment']}, "
-            f"not of {experiment}"
+            f"dataset.path: {data.path} must hold voxels, which validation chooses the best "
+            "checkpoint by, got none; build it from a source with voxels or point clouds"
         )
-    config = {**stored_config(checkpoint, run.last, overrides), "resume": None}
-    return config, int(checkpoint["global_step"])
 
 
 def _start_run(name: str) -> RunFolder:

@@ -88,6 +88,10 @@ class MultiViewDataModule(pl.LightningDataModule):
         check_choice(function, "resident", resident, PLACES)
         check_range(function, "color_jitter", color_jitter, at_least=0.0, at_most=1.0)
         check_range(function, "grayscale", grayscale, at_least=0.0, at_most=1.0)
+        if only is not None and not only:
+            raise ValueError(
+                f"{function}: only must name at least one category, got none; null means all"
+            )
         if val_objects is not None:
             check_count(function, "val_objects", val_objects)
         if start_method is not None:

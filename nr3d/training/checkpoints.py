@@ -14,7 +14,7 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
-from nr3d.training.run_folder import RunFolder
+from nr3d.training.run_folder import RunFolder, find_last_run
 
 MODEL_PREFIX = "model."
 AVERAGED_PREFIX = "averaged."
@@ -147,12 +147,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def find_checkpoint(path: Path) -> Path:
     """Give `path` itself, or for a run's folder its best checkpoint (else the last).
 
+    The folder runs/NAME stands for the newest run in it that has a checkpoint.
+
     Raises:
         FileNotFoundError: If there is none.
     """
     if not path.is_dir():
         return path
     run = RunFolder(path)
+    if not (path / "checkpoints").is_dir():
+        run = find_last_run(path.name, path.parent) or run
     for candidate in (run.best, run.last):
         if candidate.is_file():
             return candidate

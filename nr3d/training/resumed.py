@@ -20,3 +20,4 @@ class OptimizerSettings(pl.Callback):
         (optimizer,) = trainer.optimizers
         for group, settings in zip(optimizer.param_groups, wanted.param_groups, strict=True):
             group.update({key: settings[key] for key in settings if key != "params"})
+        optimizer.load_state_dict(optimizer.state_dict())  # counts go where `fused` wants them

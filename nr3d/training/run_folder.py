@@ -74,9 +74,9 @@ def create_run_folder(name: str) -> RunFolder:
     raise FileExistsError(f"runs: {RUNS / name / stamp} and 98 more exist")
 
 
-def find_last_run(name: str) -> RunFolder | None:
+def find_last_run(name: str, root: Path = RUNS) -> RunFolder | None:
     """Give the newest run of this name that has a checkpoint, or None."""
-    folders = sorted((RUNS / name).glob("*/checkpoints/last.ckpt"), reverse=True)
+    folders = sorted((root / name).glob("*/checkpoints/last.ckpt"), reverse=True)
     return RunFolder(folders[0].parent.parent) if folders else None
 
 

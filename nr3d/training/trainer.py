@@ -28,7 +28,7 @@ from nr3d.training.resumed import OptimizerSettings
 from nr3d.training.run_folder import RunFolder
 from nr3d.training.stopping import Patience, StopOnSignals
 
-Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed"]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 LIGHTNING_LOGGERS = ("pytorch_lightning", "lightning.pytorch", "lightning.fabric")
 HARMLESS_WARNINGS = (
     ".*does not have many workers.*",  # num_workers=0 is a choice, measured faster on two cores

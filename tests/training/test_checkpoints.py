@@ -127,3 +127,9 @@ def test_find_checkpoint_prefers_the_best(tmp_path: Path) -> None:
     write_atomically(folder / "best.ckpt", b"")
     assert find_checkpoint(tmp_path) == folder / "best.ckpt"
     assert find_checkpoint(folder / "last.ckpt") == folder / "last.ckpt"
+    for run in ("name/2000", "name/2001", "name/2002"):
+        (tmp_path / run / "checkpoints").mkdir(parents=True)
+    for run in ("name/2000", "name/2001"):
+        (tmp_path / run / "checkpoints" / "last.ckpt").touch()
+    newest = tmp_path / "name" / "2001" / "checkpoints" / "last.ckpt"
+    assert find_checkpoint(tmp_path / "name") == newest

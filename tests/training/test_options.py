@@ -160,4 +160,4 @@ def test_messages(key: str, value: float, message: str) -> None:
 def test_parts_must_divide_the_batch(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     assert train("trainer.accumulate=3") == 2
     complaint = " ".join(capsys.readouterr().err.split())
-    assert "multiple of the 1 devices times 3 parts (trainer.accumulate), got 2" in complaint
+    assert "dataset.batch_size: must be a multiple of trainer.accumulate, 3, got 2" in complaint

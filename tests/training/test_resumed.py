@@ -34,6 +34,16 @@ def test_keys_are_those_of_the_run(train: Train) -> None:
     assert last["hyper_parameters"]["renderer"]["sigma"] == 2e-5
 
 
+def test_what_is_printed_is_what_would_go_on(
+    train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("renderer=soft", "trainer.max_steps=1") == 0
+    capsys.readouterr()
+    assert train("resume=last", "renderer.sigma=2.0e-5", "--print") == 0
+    printed = capsys.readouterr().out
+    assert "sigma: 2.0e-05" in printed and "resume: null" in printed
+
+
 def test_softras_goes_on_as_if_never_stopped(train: Train) -> None:
     assert train("softras2019", "name=whole", "trainer.max_steps=4") == 0
     # The rate drops at step 2 either way, 0.5 of 4 and 1.0 of 2; sigma at step 3 of 4, never of 2.
