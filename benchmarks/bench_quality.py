@@ -23,9 +23,11 @@ from pathlib import Path
 
 import numpy as np
 
+from nr3d.build import check_config
+from nr3d.config import compose, read_yaml
 from nr3d.report import compare_runs
 from nr3d.report.records import RunRecord, read_runs
-from nr3d.report.tables import ABSENT, table
+from nr3d.report.tables import ABSENT, flatten, table
 from nr3d.training.checkpoints import write_atomically
 from nr3d.training.protocols import METRICS
 from nr3d.training.report_files import format_score
@@ -89,8 +91,14 @@ class Plan:
         )
 
     def run(self, training: Training) -> Path:
-        """Train, unless that is done; give the folder of the run."""
+        """Train, unless that is done; give the folder of the run.
+
+        Raises:
+            ValueError: A run of that name was begun with other settings.
+        """
         done = find_last_run(self.name(training))
+        if done is not None:
+            self._check_settings(training, done.path)
         if done is None or not (done.path / "report.json").is_file():
             command = [sys.executable, str(ROOT / "train.py"), *self.arguments(training)]
             print(" ".join(command), flush=True)
@@ -98,6 +106,21 @@ class Plan:
             done = find_last_run(self.name(training))
         assert done is not None
         return done.path
+
+    def _check_settings(self, training: Training, run: Path) -> None:
+        """Check that a run is the training asked for, whatever recipes were when it began."""
+        recipe, *overrides = self.arguments(training)
+        pair = (
+            check_config(compose(recipe, overrides)),
+            check_config(read_yaml(run / "config.yaml")),
+        )
+        asked, found = (dict(flatten({**config, "resume": None})) for config in pair)
+        differing = sorted(key for key in {*asked, *found} if asked.get(key) != found.get(key))
+        if differing:
+            raise ValueError(
+                f"bench_quality: {run} must have the settings of {recipe} as asked for, got others "
+                f"of {', '.join(differing)}; move it away"
+            )
 
     def arguments(self, training: Training) -> list[str]:
         """Give the words after train.py."""
@@ -138,8 +161,11 @@ def describe(plan: Plan, runs: Mapping[Training, Path]) -> list[str]:
     """Say what was run, and how much of what the full comparison asks for."""
     seeds = sorted({each.seed for each in runs})
     whole = plan.steps == FULL_STEPS and plan.batch_size == FULL_BATCH and len(seeds) >= FULL_SEEDS
+    datasets = [name for name in DATASETS if any(each.dataset == name for each in runs)]
     command = f"python -m benchmarks.bench_quality --steps {plan.steps}"
     command += f" --batch-size {plan.batch_size} --seeds {' '.join(map(str, seeds))}"
+    command += f" --datasets {' '.join(datasets)}" if len(datasets) < len(DATASETS) else ""
+    command += "" if any(each.change for each in runs) else " --no-ablations"
     command += f" --set {' '.join(plan.overrides)}" if plan.overrides else ""
     lines = [
         "Written by [bench_quality](../benchmarks/bench_quality.py) (`make bench-quality`):",
@@ -152,11 +178,12 @@ def describe(plan: Plan, runs: Mapping[Training, Path]) -> list[str]:
         "mean difference of voxel IoU over the test objects, scores averaged over seeds, and its "
         "standard error.",
     ]
-    if not whole:
+    if not whole or plan.overrides:
         lines += [
             "",
-            f"**Provisional.** The full comparison takes {FULL_STEPS} steps of batch {FULL_BATCH} "
-            f"and {FULL_SEEDS} seeds, which asks for a GPU: `make bench-quality`.",
+            f"**Provisional.** The full comparison takes {FULL_STEPS} steps of batch {FULL_BATCH}, "
+            f"{FULL_SEEDS} seeds and no further settings, which asks for a GPU: "
+            "`make bench-quality`.",
         ]
     return lines
 

@@ -161,6 +161,24 @@ def open_source(arguments: argparse.Namespace) -> Source:
     return Source(arguments.input, folder=FOLDER, work=work.parent, md5=arguments.md5)
 
 
+def check_there(source: Source, chosen: Mapping[str, str]) -> None:
+    """Check, before hours of work, that every file is there."""
+    wanted = [
+        f"{synset}_{split}_{kind}.npz"
+        for synset in chosen
+        for split in SPLITS
+        for kind in ("images", "voxels")
+    ]
+    missing = sorted(set(wanted) - set(source.names))
+    if missing:
+        more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+        raise FileNotFoundError(
+            f"archive {source.path} must hold {len(wanted)} files of {len(chosen)} classes, got "
+            f"all but {', '.join(missing[:4])}{more}; add them, or name fewer classes with "
+            "--synsets"
+        )
+
+
 def check_names(source: Source, chosen: Mapping[str, str]) -> None:
     """Check that no file is of a class that is not known."""
     for name in source.names:
@@ -187,6 +205,7 @@ def build(arguments: argparse.Namespace) -> None:
     source = open_source(arguments)
     if arguments.synsets is None:
         check_names(source, chosen)
+    check_there(source, chosen)
     header = Header(
         categories=tuple(chosen.values()),
         viewing_angle=load_recipe("meshes").VIEWING_ANGLE,
@@ -219,6 +238,7 @@ def verify_source(arguments: argparse.Namespace) -> None:
     source, chosen = open_source(arguments), choose_synsets("kato_npz", arguments.synsets)
     if arguments.synsets is None:
         check_names(source, chosen)
+    check_there(source, chosen)
     counts = []
     for synset, name in chosen.items():
         count = Count(synset, name)

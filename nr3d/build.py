@@ -272,4 +272,4 @@ def _call(key: str, owner: Callable[..., Built], section: Mapping[str, Any]) -> 
     try:
         return owner(**section)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{key}: {error}") from error
+        raise ConfigError(f"{key}: {str(error).removeprefix(f'{key}: ')}") from error

@@ -54,7 +54,8 @@ def check_section(
         if name not in known:
             whole = {_join(key, each): each for each in known}
             whole |= {each: each.rpartition(".")[2] for each in elsewhere}
-            raise ConfigError(f"{_join(key, name)}: unknown key{_nearest_key(str(name), whole)}")
+            hint = _nearest_key(str(name), whole) or f"; there are {', '.join(map(str, known))}"
+            raise ConfigError(f"{_join(key, name)}: unknown key{hint}")
     annotations = _annotations(owner)
     result = {name: section[name] for name in extra if name in section}
     for name, parameter in parameters.items():

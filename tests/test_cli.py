@@ -113,10 +113,16 @@ def test_evaluate_a_run_and_a_checkpoint(
 
 
 def test_evaluate_some_metrics(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", str(run), "--split", "val", "--metrics", "silhouette"]) == 0
-    assert "unseen IoU" in capsys.readouterr().out
-    report = json.loads((run / "report-val.json").read_text())
-    assert set(report["scores"]) == {"silhouette_iou"}
+    before = (run / "report.json").read_bytes()
+    for split, name in (("val", "report-val-part"), ("test", "report-part")):
+        assert main(["evaluate", str(run), "--split", split, "--metrics", "silhouette"]) == 0
+        assert "unseen IoU" in capsys.readouterr().out
+        report = json.loads((run / f"{name}.json").read_text())
+        assert set(report["scores"]) == {"silhouette_iou"}
+    assert main(["evaluate", str(run), "dataset.only=[flat]"]) == 0
+    report = json.loads((run / "report-part.json").read_text())
+    assert report["num_objects"] == {"flat": 2}
+    assert (run / "report.json").read_bytes() == before  # the whole one stays
 
 
 def test_evaluate_another_split_and_dataset(run: Path, tmp_path: Path) -> None:

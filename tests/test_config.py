@@ -164,7 +164,7 @@ def test_constructor_complaints_name_the_section() -> None:
 
 def test_trainer_settings_out_of_range() -> None:
     config = check_config(compose("default", ["trainer.num_nodes=0"]))
-    with pytest.raises(ConfigError, match="trainer: trainer: num_nodes must be at least 1, got 0"):
+    with pytest.raises(ConfigError, match="^trainer: num_nodes must be at least 1, got 0"):
         build_trainer_settings(config)
 
 

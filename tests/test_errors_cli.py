@@ -124,6 +124,18 @@ def test_train_without_voxels(
     assert not (tmp_path / "runs").exists()
 
 
+def test_train_without_a_split(
+    capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path
+) -> None:
+    write_tiny_dataset(tmp_path / "small.h5")
+    with h5py.File(tmp_path / "small.h5", "r+") as file:
+        file["split"][:] = 0
+    error = fails(capsys, "train", *settings(trained), "dataset.path=small.h5")
+    assert "small.h5 must hold objects of every split, got " in error
+    assert " train, 0 val, 0 test; build it from more objects" in error
+    assert not (tmp_path / "runs").exists()
+
+
 def test_evaluate_without_voxels(
     capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path
 ) -> None:
@@ -188,6 +200,19 @@ def test_reconstruct(capsys: pytest.CaptureFixture[str], trained: Path, tmp_path
     Image.fromarray(noise).save(tmp_path / "text.png")
     assert "or a plain background" in fails(capsys, *command)
     assert not (tmp_path / "out").exists()
+    Image.new("RGBA", (20, 20), (9, 9, 9, 0)).save(tmp_path / "bare.png")
+    Image.fromarray(np.pad(np.full((10, 10, 4), 255, np.uint8), ((5, 5), (5, 5), (0, 0)))).save(
+        tmp_path / "good.png"
+    )
+    (tmp_path / "out").touch()
+    at = ("-o", "out", "--checkpoint", best(trained))
+    assert "out: File exists; name another place" in fails(capsys, "reconstruct", "good.png", *at)
+    (tmp_path / "out").unlink()
+    error = fails(capsys, "reconstruct", "text.png", "bare.png", "no.png", "good.png", ".", *at)
+    assert error.startswith("error: 4 of 5 images: load_photo: text.png must")
+    for message in ("bare.png must show an object", "no.png not found", "must be an image, got a"):
+        assert message in error
+    assert (tmp_path / "out" / "good.obj").is_file()
     same = ("reconstruct", "a/x.png", "b/x.jpg", "-o", "out")
     assert "must have different names, got a/x.png and b/x.jpg" in fails(capsys, *same)
     content = (tmp_path / "text.png").read_bytes()

@@ -183,7 +183,7 @@ def test_checkpoint_alone_can_be_evaluated(train: Train, tmp_path: Path) -> None
     expected = json.loads((only_run() / "report.json").read_text())["scores"]
     shutil.rmtree("runs")
     assert main(["evaluate", str(lonely)]) == 0
-    assert json.loads((lonely.parent / "report.json").read_text())["scores"] == expected
+    assert json.loads((lonely.parent / "model-report.json").read_text())["scores"] == expected
 
 
 def test_where_the_images_are_changes_nothing(train: Train) -> None:

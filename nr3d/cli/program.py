@@ -37,12 +37,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return command(arguments)
     except (ValueError, OSError, ModuleNotFoundError) as error:
-        message = " ".join(str(error).split())
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {_message(error)}", file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _message(error: Exception) -> str:
+    """Give one line; what the operating system refused begins with the file."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}; name another place or change that one"
+    return " ".join(str(error).split())
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:

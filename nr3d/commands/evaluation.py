@@ -27,8 +27,9 @@ def evaluate(
 ) -> Report:
     """Evaluate a checkpoint, or the best one of a run, with nothing but the checkpoint.
 
-    Writes report.{json,csv,md} and report-objects.csv (report-SPLIT for another split than test)
-    into the run's folder, or beside a checkpoint that is in none, and prints the tables.
+    Prints the tables and writes report.{json,csv,md} and report-objects.csv into the run's folder
+    (report-SPLIT for another split than test, report-part for some of the metrics or categories),
+    or NAME-report beside a checkpoint NAME.ckpt that is in none.
 
     Args:
         path: A checkpoint, or the folder of a run.
@@ -54,11 +55,13 @@ def evaluate(
         device=device,
         show_progress=console.is_terminal,
     )
+    print_report(report, console)
     in_run = checkpoint.parent.name == "checkpoints"
     folder = checkpoint.parent.parent if in_run else checkpoint.parent
-    name = "report" if split == "test" else f"report-{split}"
+    is_part = metrics is not None or any(text.startswith("dataset.only=") for text in overrides)
+    words = ("" if in_run else checkpoint.stem, "report", "" if split == "test" else split)
+    name = "-".join(word for word in (*words, "part" if is_part else "") if word)
     paths = write_report(report, folder, name=name)
-    print_report(report, console)
     console.print(
         f"written: {paths[0].with_suffix('')}.{{json,csv,md}}, {paths[-1].name}",
         highlight=False,

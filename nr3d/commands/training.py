@@ -19,6 +19,7 @@ from nr3d.commands.evaluation import evaluate
 from nr3d.commands.starting import choose_start
 from nr3d.config import to_yaml
 from nr3d.data.datamodule import MultiViewDataModule
+from nr3d.data.format import SPLITS
 from nr3d.schema import ConfigError
 from nr3d.training.checkpoints import (
     check_weights,
@@ -58,7 +59,7 @@ def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence
     start_step = int(stored.get("global_step", 0))
     build_embedded_dataset(config)
     data = build_data(config)
-    _check_voxels(data)
+    _check_data(data)
     module = build_module(config, categories=data.categories)
     if resumed is not None:
         check_weights(module, stored["state_dict"], resumed.last)
@@ -82,6 +83,8 @@ def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence
         ) as tracking,
     ):
         log.info("%s: %s from step %d", run.path, config["experiment"], start_step)
+        if unseen := settings.max_steps % settings.validate_every:
+            log.info("the last %d steps end without a validation: they cannot be the best", unseen)
         started = time.perf_counter()
         finished = fit(
             module,
@@ -102,8 +105,16 @@ def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence
     return True
 
 
-def _check_voxels(data: MultiViewDataModule) -> None:
-    """Check, before hours of work, that validation will find what it compares with."""
+def _check_data(data: MultiViewDataModule) -> None:
+    """Check, before hours of work, that validation and the test will find what they need."""
+    counts = {split: len(data.index.objects_of(split)) for split in SPLITS}
+    empty = [split for split, count in counts.items() if count == 0]
+    if empty:
+        raise ConfigError(
+            f"dataset.path: {data.path} must hold objects of every split, got "
+            f"{', '.join(f'{count} {split}' for split, count in counts.items())}; "
+            "build it from more objects"
+        )
     if data.index.resolution is None:
         raise ConfigError(
             f"dataset.path: {data.path} must hold voxels, which validation chooses the best "

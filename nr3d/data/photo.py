@@ -52,6 +52,8 @@ def _read(path: Path) -> tuple[Tensor, Tensor]:
     """Read colours [3, H, W] and alpha [1, H, W] in [0, 1], upright."""
     from PIL import Image, ImageOps
 
+    if path.is_dir():
+        raise ValueError(f"load_photo: {path} must be an image, got a folder; name the files in it")
     if not path.is_file():
         raise FileNotFoundError(f"load_photo: image {path} not found")
     try:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nr3d.data.photo import load_photo
 from nr3d.geometry import save_mesh
 from nr3d.geometry.camera import eye_from_angles
 from nr3d.geometry.mesh import Mesh
@@ -28,24 +27,22 @@ FACE_GREY = 0.9
 
 def reconstruct_photo(
     predict: Callable[[Tensor], Mesh],
-    image: Path,
-    folder: Path,
+    photo: Tensor,
+    target: Path,
     *,
-    image_size: int,
     viewing_angle: float,
     predict_colors: Callable[[Tensor], Tensor | None] = lambda images: None,
     suffix: str = ".obj",
     device: torch.device | str = "cpu",
 ) -> tuple[Path, Path]:
-    """Reconstruct one image: <stem>.obj and <stem>.png, the input and 16 views around the mesh.
+    """Reconstruct one image: a mesh, and a PNG of the input and 16 views around the mesh.
 
     Predicted colours hold the light of the images that the network learnt from.
 
     Args:
         predict: Images [B, 4, S, S] in [0, 1] -> Mesh.
-        image: With transparency, or on a plain background, of any size.
-        folder: Where to write; it is made.
-        image_size: S, what the model was trained with.
+        photo: What `load_photo` gives, of the size that the model was trained with. [4, S, S]
+        target: Path of what is written, without a suffix; its folder exists.
         viewing_angle: Of the sheet, half the field of view in degrees.
         predict_colors: The same images -> RGB of the vertices in [0, 1], [B, V, 3], or None for a
             mesh without colours, which the sheet shows in grey.
@@ -54,18 +51,13 @@ def reconstruct_photo(
 
     Returns:
         The paths of the mesh and the sheet.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no image, its background is not plain, or no object is on it.
     """
-    photo = load_photo(image, image_size=image_size)
     with torch.no_grad():
         mesh, colors = predict(photo[None].to(device)), predict_colors(photo[None].to(device))
     vertices, faces = mesh.vertices[0].float().cpu(), mesh.faces.cpu()
     colors = None if colors is None else colors[0].float().cpu()
-    folder.mkdir(parents=True, exist_ok=True)
-    mesh_path, sheet_path = folder / f"{image.stem}{suffix}", folder / f"{image.stem}.png"
+    mesh_path = target.with_name(target.name + suffix)
+    sheet_path = target.with_name(target.name + ".png")
     save_mesh(mesh_path, vertices, faces, vertex_colors=colors)
     sheet = preview_sheet(photo, vertices, faces, colors=colors, viewing_angle=viewing_angle)
     save_png(sheet_path, sheet)

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from nr3d.data.archives import md5_of
+from nr3d.data.archives import Source, md5_of
 from nr3d.data.format import read_index
 from nr3d.data.recipes import build, load_recipe
 from nr3d.data.synsets import KATO, PUBLISHED
@@ -140,8 +140,11 @@ def test_wrong_md5_and_half_a_download(source: Path) -> None:
         archive.write(source / f"{CAR}_train_images.npz", "readme")
     with pytest.raises(ValueError, match="must have md5 cde0353.*, got .* bytes.; it is half down"):
         make(whole)
-    with pytest.raises(FileNotFoundError, match=f"must hold {CAR}_train_images.npz, got none of"):
+    with pytest.raises(FileNotFoundError, match="must hold 6 files of 1 classes, got all but"):
         make(whole, "--md5", md5_of(whole))
+    packed = Source(whole, folder="", work=source)
+    with pytest.raises(FileNotFoundError, match="got none of that name"), packed.open("a.npz"):
+        pass
     whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     with pytest.raises(ValueError, match="must be a whole ZIP file, got .*half downloaded"):
         make(whole, "--md5", md5_of(whole))
@@ -254,9 +257,23 @@ def test_unknown_synsets(source: Path) -> None:
 
 
 def test_missing_files_say_where_they_belong(source: Path) -> None:
-    (source / f"{CAR}_val_voxels.npz").unlink()
-    with pytest.raises(FileNotFoundError, match=f"not found; put {CAR}_val_voxels.npz into .*in$"):
+    for kind in ("test_images", "val_voxels"):
+        (source / f"{CAR}_{kind}.npz").unlink()
+    missing = f"{CAR}_test_images.npz, {CAR}_val_voxels.npz; add them, or name fewer"
+    with pytest.raises(
+        FileNotFoundError, match=f"hold 6 files of 1 classes, got all but {missing}"
+    ):
         make(source)
+    with pytest.raises(
+        FileNotFoundError, match="of 13 classes, got all but 02691156.* and 70 more"
+    ):
+        build("kato_npz", ["-i", str(source), "-o", str(source.parent / "k.h5")])
+    folder = Source(source, folder="", work=source)
+    with (
+        pytest.raises(FileNotFoundError, match="not found; put a.npz into .*in$"),
+        folder.open("a.npz"),
+    ):
+        pass
     with pytest.raises(ValueError, match="-i must be mesh_reconstruction.zip or the folder"):
         build("kato_npz", ["-o", "x.h5"])
     with pytest.raises(FileNotFoundError, match="nowhere not found; pass -i FOLDER or -i FILE.zip"):

@@ -47,7 +47,7 @@ def write_run(path: Path, dataset: Path, *overrides: str) -> Path:
     for step in range(9, 50, 10):
         log.log_metrics({"train/loss": 1 / (step + 1), "val/iou": step / 100}, step=step)
     run.log.write_text("12:00 stopped after 60 s; go on\n12:05 trained for 120 s\n")
-    evaluate(path, metrics=["voxel"])
+    evaluate(path)
     return path
 
 
@@ -83,13 +83,16 @@ def test_the_page(two_runs: list[Path], tmp_path: Path) -> None:
     reports = [json.loads((run / "report.json").read_text()) for run in two_runs]
     scores = [report["scores"]["voxel_iou"] for report in reports]
     means = [f"{each['model']['mean_of_categories']:.4f}" for each in scores]
+    unseen = [report["scores"]["silhouette_iou"] for report in reports]
+    views = [f"{each['model']['mean_of_categories']:.3f}" for each in unseen]
     first, second = (np.array(list(object_scores(run).values())) for run in two_runs)
     error = (second - first).std(ddof=1) / 2  # of four objects
     difference = f"{(second - first).mean():+.4f} ± {error:.4f}"
-    assert cells_of(page, "A first") == ["40", "1000", "3.0", means[0], "–"]
-    assert cells_of(page, "B second") == ["40", "1000", "3.0", means[1], difference]
+    assert cells_of(page, "A first") == ["40", "1000", "3.0", means[0], views[0], "–"]
+    assert cells_of(page, "B second") == ["40", "1000", "3.0", means[1], views[1], difference]
     sphere = scores[0]["sphere"]["mean_of_categories"]
-    assert cells_of(page, "sphere") == ["", "", "", f"{sphere:.4f}", ""]
+    sphere_views = unseen[0]["sphere"]["mean_of_categories"]
+    assert cells_of(page, "sphere") == ["", "", "", f"{sphere:.4f}", f"{sphere_views:.3f}", ""]
     flat = [f"{each['model']['categories']['flat']:.4f}" for each in scores]
     assert cells_of(page, "flat") == ["2", *flat]
     assert cells_of(page, "`optimizer.lr`") == ["0.001", "0.5"]

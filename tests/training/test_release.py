@@ -52,7 +52,7 @@ def test_it_can_be_evaluated(trained: Path, tmp_path: Path) -> None:
     target = tmp_path / "model.ckpt"
     export_weights(trained, target)
     assert main(["evaluate", str(target), "--metrics", "voxel"]) == 0
-    assert (tmp_path / "report.json").is_file()
+    assert (tmp_path / "model-report-part.json").is_file()
 
 
 def test_a_weight_beyond_half_precision_is_named(trained: Path, tmp_path: Path) -> None:
