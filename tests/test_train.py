@@ -88,8 +88,12 @@ def test_resuming_equals_not_stopping(train: Train) -> None:
     assert (
         whole["optimizer_states"][0]["param_groups"] == parts["optimizer_states"][0]["param_groups"]
     )
-    metrics = [(only_run(name) / "metrics.csv").read_text() for name in ("whole", "parts")]
-    assert metrics[0] == metrics[1]
+    whole_rows, rows = (
+        (only_run(name) / "metrics.csv").read_text().splitlines() for name in ("whole", "parts")
+    )
+    (extra,) = [row for row in rows if row.startswith("4,,")]  # the last step is validated
+    rows.remove(extra)
+    assert rows == whole_rows
     commands = (only_run("parts") / "command.txt").read_text().splitlines()
     assert len(commands) == 2
 
@@ -151,6 +155,16 @@ def test_metrics_have_a_row_per_step(train: Train) -> None:
     assert [row["step"] for row in rows if row["val/iou"]] == ["3", "6"]
     rates = [float(row["lr"]) for row in rows if row["lr"]]
     assert rates[3] == pytest.approx(0.1 * rates[2])
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_the_last_step_is_validated_once(train: Train, accumulate: int) -> None:
+    settings = (f"trainer.accumulate={accumulate}", "trainer.drop_rate_at=null")
+    for max_steps, validated in ((4, ["3", "4"]), (6, ["3", "4", "6"])):
+        assert train(*settings, f"trainer.max_steps={max_steps}", "resume=auto") == 0
+        with (only_run() / "metrics.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [row["step"] for row in rows if row["val/iou"]] == validated
 
 
 def column(run: Path, name: str) -> list[float]:

@@ -83,8 +83,6 @@ def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence
         ) as tracking,
     ):
         log.info("%s: %s from step %d", run.path, config["experiment"], start_step)
-        if unseen := settings.max_steps % settings.validate_every:
-            log.info("the last %d steps end without a validation: they cannot be the best", unseen)
         started = time.perf_counter()
         finished = fit(
             module,

@@ -35,6 +35,22 @@ class Patience(EarlyStopping):
             trainer.should_stop = True
 
 
+class ValidateLast(pl.Callback):
+    """Validate after the last step, also where `validate_every` does not divide their number."""
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: MultiViewBatch,
+        batch_idx: int,
+    ) -> None:
+        """Ask for an end where there is one anyway: Lightning validates before that, once."""
+        if trainer.global_step >= trainer.max_steps:
+            trainer.should_stop = True
+
+
 class StopOnSignals(pl.Callback):
     """End training after the step in progress at one of SIGNALS; a second one aborts.
 

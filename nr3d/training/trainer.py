@@ -26,7 +26,7 @@ from nr3d.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from nr3d.training.module import ReconstructionModule
 from nr3d.training.resumed import OptimizerSettings
 from nr3d.training.run_folder import RunFolder
-from nr3d.training.stopping import Patience, StopOnSignals
+from nr3d.training.stopping import Patience, StopOnSignals, ValidateLast
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 LIGHTNING_LOGGERS = ("pytorch_lightning", "lightning.pytorch", "lightning.fabric")
@@ -70,7 +70,7 @@ class TrainerSettings:
 
     Attributes:
         max_steps: Optimizer steps in all.
-        validate_every: Steps between validations; each saves last.ckpt.
+        validate_every: Steps between validations; the last step has one, too. Each saves last.ckpt.
         save_every: Steps between further saves of last.ckpt; 0 for none.
         log_every: Steps between two rows of metrics.csv.
         drop_rate_at: Fraction of the steps after which the learning rate is `drop_rate_to` times as
@@ -186,6 +186,7 @@ def make_trainer(
         Checkpoints(run, every=settings.save_every),
         ImageGrids(run.images),
         Progress(),
+        ValidateLast(),
         stop,
         *([CaptureSteps()] if settings.cuda_graph else []),
     ]

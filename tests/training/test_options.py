@@ -122,11 +122,11 @@ def test_a_run_of_another_version_is_named(
     train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train("trainer.max_steps=1") == 0
-    path = only_run() / "checkpoints" / "last.ckpt"
-    checkpoint = torch.load(path)
-    checkpoint["hyper_parameters"]["model"]["depth"] = 3
-    checkpoint["nr3d_version"] = "9.9"
-    torch.save(checkpoint, path)
+    for path in (only_run() / "checkpoints").iterdir():
+        checkpoint = torch.load(path)
+        checkpoint["hyper_parameters"]["model"]["depth"] = 3
+        checkpoint["nr3d_version"] = "9.9"
+        torch.save(checkpoint, path)
     for arguments in (["train", "resume=last"], ["evaluate", str(only_run())]):
         assert main(arguments) == 2
         complaint = " ".join(capsys.readouterr().err.split())

@@ -223,6 +223,7 @@ def test_a_server_out_of_reach_is_not_waited_for(
         tracking.wandb.log_metrics({"a": 1.0}, step=6)
     assert time.perf_counter() - start < 60  # wandb itself waits for 90 s
     assert "wandb: offline, since its server does not answer: " in caplog.text
+    wandb.teardown()  # finish() does not wait until wandb's service has written its last lines
     offline, online = sorted((tmp_path / "wandb").glob("*run-*"))
     assert (offline.name[:12], online.name[:4]) == ("offline-run-", "run-")
     (row,) = wandb_file.history(wandb_file.read_records(offline))
@@ -258,8 +259,8 @@ def test_the_sweep_gives_commands_that_train_understands() -> None:
     ("arguments", "message"),
     [
         (["wandb.project_name=x"], "wandb.project_name: unknown key; did you mean wandb.project?"),
-        (["wandb.media_every=0"], "wandb: wandb: media_every must be at least 1, got 0"),
-        (["wandb.objects=-1"], "wandb: wandb: objects must be at least 0, got -1"),
+        (["wandb.media_every=0"], "wandb: media_every must be at least 1, got 0"),
+        (["wandb.objects=-1"], "wandb: objects must be at least 0, got -1"),
         (["wandb.checkpoints=best"], "wandb.checkpoints: must be true or false, got 'best'"),
     ],
 )
