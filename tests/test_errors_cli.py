@@ -58,7 +58,7 @@ def best(trained: Path) -> Path:
         (["defalt"], "experiment: must be one of"),
         (["default", "furniture"], "experiment: must be one, got default, furniture"),
         (["trainer.max_step=1"], "did you mean trainer.max_steps?"),
-        (["furniture"], "furniture.h5"),
+        (["furniture"], "nr3d dataset build furniture -i SOURCE -o data/furniture.h5 makes it"),
         (["dataset.path=no.h5", "dataset=furniture"], "no.h5"),
         (["resume=last"], "resume: no run with a checkpoint in runs/default"),
         (["resume=nowhere"], "resume: nowhere/checkpoints/last.ckpt not found"),

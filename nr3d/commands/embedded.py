@@ -12,9 +12,21 @@ EMBEDDED = "synthetic"  # its recipe
 
 
 def build_embedded_dataset(config: Config) -> None:
-    """Make the embedded dataset at its first use; every other one has to be there."""
+    """Make the embedded dataset at its first use; every other one has to be there.
+
+    Raises:
+        FileNotFoundError: There is no such file, and it has the name of a recipe that makes it.
+    """
     path = Path(config["dataset"]["path"])
-    if path.exists() or path != Path(recipes.load_recipe(EMBEDDED).DEFAULT_PATH):
+    if path.exists():
+        return
+    if path != Path(recipes.load_recipe(EMBEDDED).DEFAULT_PATH):
+        if path.stem in recipes.recipe_names():
+            command = f"nr3d dataset build {path.stem}"
+            raise FileNotFoundError(
+                f"dataset file {path} not found; {command} --help says what it is made of, "
+                f"{command} -i SOURCE -o {path} makes it"
+            )
         return
     with one_at_a_time(path):
         if not path.exists():  # another process may have made it meanwhile
