@@ -50,7 +50,8 @@ def state_of(path: Path) -> str:
     for folder, folders, files in os.walk(path):
         folders.sort()
         for file in sorted(files):
-            status = os.stat(Path(folder, file))
+            name = Path(folder, file)
+            status = os.stat(name, follow_symlinks=name.exists())  # a link may lead nowhere
             digest.update(f"{folder}/{file} {status.st_size} {status.st_mtime_ns}\n".encode())
     return f"files {digest.hexdigest()}"
 

@@ -175,11 +175,12 @@ def test_what_was_made_of_changed_files_is_made_anew(
         patch.setattr(module, "make_record", interrupt_at(module, 4))
         with pytest.raises(KeyboardInterrupt):
             make()
+    (models[1].parent / "lost.png").symlink_to("nowhere")
     models[0].write_text("mended")
     models[3].write_text("mended")
     del module.CALLS[:]
     make()
-    assert module.CALLS == ["job 0", "job 2", "job 3", "job 4", "job 5"]  # 2 is the broken one
+    assert module.CALLS == [f"job {row}" for row in range(6)]  # 2 is the broken one
 
 
 def test_a_full_disk_is_no_broken_object(
