@@ -109,8 +109,19 @@ def _fit(value: Any, annotation: Any) -> tuple[bool, Any]:
         return value is None, value
     if _is_list(origin):
         length = _list_length(annotation)
-        return isinstance(value, list) and length in (None, len(value)), value
+        fits = isinstance(value, list) and length in (None, len(value))
+        return fits and _elements_fit(value, annotation), value
     return isinstance(origin, type) and isinstance(value, origin), value
+
+
+def _elements_fit(values: Sequence[Any], annotation: Any) -> bool:
+    """Tell whether each value fits what the annotation of a list says of its elements."""
+    parts = [part for part in typing.get_args(annotation) if part is not Ellipsis] or [Any]
+    parts = parts * len(values) if len(parts) == 1 else parts
+    return all(
+        any(each is Any or _fit(value, each)[0] for each in _options(part))
+        for value, part in zip(values, parts, strict=True)
+    )
 
 
 def _options(annotation: Any) -> list[Any]:
@@ -140,8 +151,17 @@ def _name(annotation: Any) -> str:
         return "null"
     if _is_list(typing.get_origin(annotation) or annotation):
         length = _list_length(annotation)
-        return "a list" if length is None else f"a list of {length}"
+        return f"a list of {_elements_name(annotation, length)}".removesuffix(" of ")
     return names.get(annotation) or str(getattr(annotation, "__name__", annotation))
+
+
+def _elements_name(annotation: Any, length: int | None) -> str:
+    """Name how many elements a list has and what they are, as far as the annotation says."""
+    plural = {int: "ints", float: "numbers", str: "texts"}
+    parts = typing.get_args(annotation)
+    kinds = [plural[each] for part in parts for each in _options(part) if each in plural]
+    kind = kinds[0] if len(set(kinds)) == 1 else ""
+    return " ".join(word for word in (str(length or ""), kind) if word)
 
 
 def _plain_default(value: Any) -> Any:
