@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 
 from nr3d.build import check_config
-from nr3d.config import compose, read_yaml
+from nr3d.config import compose, flatten, read_yaml
 from nr3d.report import compare_runs
 from nr3d.report.records import RunRecord, read_runs
-from nr3d.report.tables import ABSENT, flatten, table
+from nr3d.report.tables import ABSENT, table
 from nr3d.training.checkpoints import write_atomically
 from nr3d.training.protocols import METRICS
 from nr3d.training.report_files import format_score

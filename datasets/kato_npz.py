@@ -161,6 +161,16 @@ def open_source(arguments: argparse.Namespace) -> Source:
     return Source(arguments.input, folder=FOLDER, work=work.parent, md5=arguments.md5)
 
 
+def find_source(arguments: argparse.Namespace) -> tuple[Source, Mapping[str, str]]:
+    """Open the source and check its files' names; give the names of the classes to use, too."""
+    chosen = choose_synsets("kato_npz", arguments.synsets)
+    source = open_source(arguments)
+    if arguments.synsets is None:
+        check_names(source, chosen)
+    check_there(source, chosen)
+    return source, chosen
+
+
 def check_there(source: Source, chosen: Mapping[str, str]) -> None:
     """Check, before hours of work, that every file is there."""
     wanted = [
@@ -201,11 +211,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def build(arguments: argparse.Namespace) -> None:
     """Make the dataset."""
-    chosen = choose_synsets("kato_npz", arguments.synsets)
-    source = open_source(arguments)
-    if arguments.synsets is None:
-        check_names(source, chosen)
-    check_there(source, chosen)
+    source, chosen = find_source(arguments)
     header = Header(
         categories=tuple(chosen.values()),
         viewing_angle=load_recipe("meshes").VIEWING_ANGLE,
@@ -235,10 +241,7 @@ def build(arguments: argparse.Namespace) -> None:
 
 def verify_source(arguments: argparse.Namespace) -> None:
     """Read every byte of the archive and count its objects."""
-    source, chosen = open_source(arguments), choose_synsets("kato_npz", arguments.synsets)
-    if arguments.synsets is None:
-        check_names(source, chosen)
-    check_there(source, chosen)
+    source, chosen = find_source(arguments)
     counts = []
     for synset, name in chosen.items():
         count = Count(synset, name)

@@ -7,7 +7,7 @@ table (a schedule) replaces the earlier one whole. Keys are checked by nr3d/sche
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,15 @@ def to_plain(config: DictConfig) -> Config:
 def to_yaml(config: Mapping[str, Any]) -> str:
     """Write a plain configuration as YAML."""
     return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
+
+
+def flatten(config: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
+    """Give every key as `section.key` with its value."""
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from flatten(value, f"{start}{key}.")
+        else:
+            yield f"{start}{key}", value
 
 
 def read_yaml(path: Path) -> Config:

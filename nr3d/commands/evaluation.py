@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from nr3d.build import build_data, choose_device, load_trained
-from nr3d.commands.embedded import build_embedded_dataset
+from nr3d.commands.providing import provide_dataset
 from nr3d.training.checkpoints import find_checkpoint
 from nr3d.training.evaluation import SURFACE_VIEWS
 from nr3d.training.evaluation import evaluate as evaluate_model
@@ -40,7 +40,7 @@ def evaluate(
     """
     checkpoint = find_checkpoint(path)
     config, module, step = load_trained(checkpoint, overrides)
-    build_embedded_dataset(config)
+    provide_dataset(config)
     device = choose_device(config)
     console = Console()
     report = evaluate_model(
@@ -56,11 +56,8 @@ def evaluate(
         show_progress=console.is_terminal,
     )
     print_report(report, console)
-    in_run = checkpoint.parent.name == "checkpoints"
-    folder = checkpoint.parent.parent if in_run else checkpoint.parent
     is_part = metrics is not None or any(text.startswith("dataset.only=") for text in overrides)
-    words = ("" if in_run else checkpoint.stem, "report", "" if split == "test" else split)
-    name = "-".join(word for word in (*words, "part" if is_part else "") if word)
+    folder, name = _place(checkpoint, split=split, is_part=is_part)
     paths = write_report(report, folder, name=name)
     console.print(
         f"written: {paths[0].with_suffix('')}.{{json,csv,md}}, {paths[-1].name}",
@@ -68,3 +65,15 @@ def evaluate(
         soft_wrap=True,
     )
     return report
+
+
+def _place(checkpoint: Path, *, split: str, is_part: bool) -> tuple[Path, str]:
+    """Give the folder and the name of a report, which those of other kinds do not share."""
+    words = ["report"]
+    if split != "test":
+        words.append(split)
+    if is_part:
+        words.append("part")
+    if checkpoint.parent.name == "checkpoints":  # of a run
+        return checkpoint.parent.parent, "-".join(words)
+    return checkpoint.parent, "-".join([checkpoint.stem, *words])

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from nr3d.build import check_config, check_values, stored_config
-from nr3d.config import compose
+from nr3d.config import compose, flatten
 from nr3d.schema import Config, ConfigError
 from nr3d.training.checkpoints import read_checkpoint
 from nr3d.training.run_folder import RunFolder, find_resumed_run
 
-FIXED = (("seed",), ("init_from",), ("optimizer", "amsgrad"))
+FIXED = ("seed", "init_from", "optimizer.amsgrad")
 """Keys that count once, at the start of a run, or that its optimizer's state depends on."""
 
 
@@ -66,27 +66,19 @@ def _resumed_config(
             f"not of {experiment}"
         )
     config = {**stored_config(checkpoint, run.last, overrides), "resume": None}
-    for key in FIXED:
-        _check_same(".".join(key), _value(before, key), _value(config, key))
-    ema = [each["trainer"]["ema"] for each in (before, config)]
-    if None in ema:  # weights have a mean or they do not
-        _check_same("trainer.ema", *ema)
+    _check_fixed(dict(flatten(before)), dict(flatten(config)))
     return config
 
 
-def _value(config: Mapping[str, Any], key: Sequence[str]) -> Any:
-    value: Any = config
-    for part in key:
-        value = None if value is None else value.get(part)
-    return value
-
-
-def _check_same(key: str, before: object, after: object) -> None:
-    if after != before:
-        raise ConfigError(
-            f"{key}: must stay {_as_yaml(before)} in a run that goes on, got {_as_yaml(after)}; "
-            "start a fresh run, which takes its weights by init_from=PATH"
-        )
+def _check_fixed(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    has_mean = [values["trainer.ema"] is not None for values in (before, after)]  # decay may change
+    for key in FIXED if all(has_mean) else (*FIXED, "trainer.ema"):
+        if before.get(key) != after.get(key):
+            values = [_as_yaml(values.get(key)) for values in (before, after)]
+            raise ConfigError(
+                f"{key}: must stay {values[0]} in a run that goes on, got {values[1]}; "
+                "start a fresh run, which takes its weights by init_from=PATH"
+            )
 
 
 def _as_yaml(value: object) -> str:

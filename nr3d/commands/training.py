@@ -14,13 +14,13 @@ from nr3d.build import (
     build_trainer_settings,
     build_wandb_settings,
 )
-from nr3d.commands.embedded import build_embedded_dataset
 from nr3d.commands.evaluation import evaluate
+from nr3d.commands.providing import provide_dataset
 from nr3d.commands.starting import choose_start
 from nr3d.config import to_yaml
 from nr3d.data.datamodule import MultiViewDataModule
 from nr3d.data.format import SPLITS
-from nr3d.schema import ConfigError
+from nr3d.schema import Config, ConfigError
 from nr3d.training.checkpoints import (
     check_weights,
     find_checkpoint,
@@ -57,9 +57,7 @@ def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence
     """
     config, resumed, stored = choose_start(experiment, overrides)
     start_step = int(stored.get("global_step", 0))
-    build_embedded_dataset(config)
-    data = build_data(config)
-    _check_data(data)
+    data = _open_data(config)
     module = build_module(config, categories=data.categories)
     if resumed is not None:
         check_weights(module, stored["state_dict"], resumed.last)
@@ -103,8 +101,10 @@ def train(experiment: str | None, overrides: Sequence[str], *, command: Sequence
     return True
 
 
-def _check_data(data: MultiViewDataModule) -> None:
-    """Check, before hours of work, that validation and the test will find what they need."""
+def _open_data(config: Config) -> MultiViewDataModule:
+    """Open the dataset and check, before hours of work, that validation and test can use it."""
+    provide_dataset(config)
+    data = build_data(config)
     counts = {split: len(data.index.objects_of(split)) for split in SPLITS}
     empty = [split for split, count in counts.items() if count == 0]
     if empty:
@@ -118,6 +118,7 @@ def _check_data(data: MultiViewDataModule) -> None:
             f"dataset.path: {data.path} must hold voxels, which validation chooses the best "
             "checkpoint by, got none; build it from a source with voxels or point clouds"
         )
+    return data
 
 
 def _start_run(name: str) -> RunFolder:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from nr3d.config import flatten
 from nr3d.report.records import RunRecord
 from nr3d.training.protocols import METHODS, METRICS
 from nr3d.training.report_files import format_score
@@ -92,15 +92,6 @@ def objects_table(runs: Sequence[RunRecord], names: Iterable[str]) -> list[str]:
         category = next((run.categories[name] for run in runs if name in run.categories), ABSENT)
         rows.append([name, category, *scores])
     return table(["object", "category", *(run.label for run in runs)], rows)
-
-
-def flatten(config: Mapping[str, Any], start: str = "") -> Iterable[tuple[str, Any]]:
-    """Give every key as `section.key` with its value."""
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            yield from flatten(value, f"{start}{key}.")
-        else:
-            yield f"{start}{key}", value
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import errno
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -102,7 +103,9 @@ def test_bad_options(tmp_path: Path, option: str, value: str, message: str) -> N
         build("synthetic", ["-o", str(tmp_path / "s.h5"), f"{option}={value}"])
 
 
-def interrupt_at(module: ModuleType, number: int) -> Callable[[Job], object]:
+@contextmanager
+def killed_at(module: ModuleType, number: int) -> Iterator[None]:
+    """Interrupt the build inside when it comes to an object."""
     original = module.make_record
 
     def make_record(job: Job) -> object:
@@ -110,18 +113,16 @@ def interrupt_at(module: ModuleType, number: int) -> Callable[[Job], object]:
             raise KeyboardInterrupt
         return original(job)
 
-    return make_record
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, "make_record", make_record)
+        yield
 
 
-def test_a_killed_build_goes_on(
-    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_build_goes_on(tmp_path: Path, recipe: Path) -> None:
     path = tmp_path / "out.h5"
     module = load_recipe_file(recipe)
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "make_record", interrupt_at(module, 4))
-        with pytest.raises(KeyboardInterrupt):
-            build_dataset(path, recipe=recipe, jobs=jobs(6), header=HEADER)
+    with killed_at(module, 4):
+        build_dataset(path, recipe=recipe, jobs=jobs(6), header=HEADER)
     assert module.CALLS == ["job 0", "job 1", "job 2", "job 3"] and not path.exists()
     build_dataset(path, recipe=recipe, jobs=jobs(6), header=HEADER)
     assert module.CALLS[4:] == [
@@ -132,15 +133,11 @@ def test_a_killed_build_goes_on(
     assert read_index(path).ids == ("job 0", "job 1", "job 3", "job 4", "job 5")
 
 
-def test_what_was_made_of_another_source_is_made_anew(
-    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_made_of_another_source_is_made_anew(tmp_path: Path, recipe: Path) -> None:
     path = tmp_path / "out.h5"
     module = load_recipe_file(recipe)
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "make_record", interrupt_at(module, 4))
-        with pytest.raises(KeyboardInterrupt):
-            build_dataset(path, recipe=recipe, jobs=jobs(6), header=HEADER)
+    with killed_at(module, 4):
+        build_dataset(path, recipe=recipe, jobs=jobs(6), header=HEADER)
     changed = [
         replace(job, settings={"number": 7}) if job.id == "job 1" else job for job in jobs(4)
     ]
@@ -155,9 +152,7 @@ def test_what_was_made_of_another_source_is_made_anew(
     )
 
 
-def test_what_was_made_of_changed_files_is_made_anew(
-    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_made_of_changed_files_is_made_anew(tmp_path: Path, recipe: Path) -> None:
     module = load_recipe_file(recipe)
     models = [tmp_path / "in" / f"{row}" / "model.obj" for row in range(6)]
     for model in models:
@@ -171,10 +166,8 @@ def test_what_was_made_of_changed_files_is_made_anew(
     def make() -> None:
         build_dataset(tmp_path / "out.h5", recipe=recipe, jobs=of_files, header=HEADER)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "make_record", interrupt_at(module, 4))
-        with pytest.raises(KeyboardInterrupt):
-            make()
+    with killed_at(module, 4):
+        make()
     (models[1].parent / "lost.png").symlink_to("nowhere")
     models[0].write_text("mended")
     models[3].write_text("mended")
@@ -237,7 +230,6 @@ def test_output_of_another_kind_is_not_overwritten(tmp_path: Path) -> None:
 def test_what_a_recipe_warns_about_is_told_in_the_end(
     tmp_path: Path,
     recipe: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = tmp_path / "out.h5"
@@ -245,10 +237,8 @@ def test_what_a_recipe_warns_about_is_told_in_the_end(
     twice = "    import warnings\n" + '    warnings.warn("no image")\n' * 2
     recipe.write_text(RECIPE.replace(begin, begin + twice))
     module = load_recipe_file(recipe)
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "make_record", interrupt_at(module, 4))
-        with pytest.raises(KeyboardInterrupt):
-            build_dataset(path, recipe=recipe, jobs=jobs(6), header=HEADER)
+    with killed_at(module, 4):
+        build_dataset(path, recipe=recipe, jobs=jobs(6), header=HEADER)
     report = build_dataset(path, recipe=recipe, jobs=jobs(6), header=HEADER)
     warned = [f"job {number}" for number in (0, 1, 3, 4, 5)]  # before and after the stop
     assert report.warned == dict.fromkeys(warned, "no image") and list(report.skipped) == ["job 2"]

@@ -1,4 +1,4 @@
-"""The dataset that needs no source: it is made at its first use."""
+"""See that the file of the dataset is there; the one that needs no source is made."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from nr3d.training.processes import one_at_a_time
 EMBEDDED = "synthetic"  # its recipe
 
 
-def build_embedded_dataset(config: Config) -> None:
-    """Make the embedded dataset at its first use; every other one has to be there.
+def provide_dataset(config: Config) -> None:
+    """Make the embedded dataset at its first use; of another that is missing, name the recipe.
 
     Raises:
         FileNotFoundError: There is no such file, and it has the name of a recipe that makes it.
